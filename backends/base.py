@@ -1,0 +1,48 @@
+"""What a backend is: it validates a device program, then prints it. It never changes it and decides nothing."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+from attrs import frozen
+
+from bertha_ir.registry import Registry
+
+if TYPE_CHECKING:
+    from bertha_ir.diagnostics import Diagnostic
+    from bertha_ir.message import Message
+    from bertha_ir.program import DeviceProgram, Root
+
+
+@frozen
+class Unit:
+    """What a backend is given: a program, and the layouts of the messages that its records have."""
+
+    program: DeviceProgram
+    messages: tuple[Message, ...] = ()
+
+
+class Backend(ABC):
+    """One target. Backends are stateless; `name` is the folder of the artifact its files go to."""
+
+    name: ClassVar[str]
+    roots: ClassVar[tuple[Root, ...]]
+
+    @abstractmethod
+    def validate(self, unit: Unit) -> tuple[Diagnostic, ...]:
+        """Return why the target cannot run the program, each with the span of the source that caused it; empty when
+        it can."""
+
+    @abstractmethod
+    def emit(self, unit: Unit) -> dict[str, str]:
+        """Return the files of the artifact by their path below `<name>/<device>/`.
+
+        Deterministic. Only for a unit that `validate` found nothing against.
+        """
+
+
+BACKENDS: Registry[type[Backend]] = Registry("backend", "bertha_ir.backends")
+BACKENDS.add("ebpf", "bertha_ir.backends.ebpf.target:EbpfBackend")
+BACKENDS.add("p4", "bertha_ir.backends.p4.target:P4Backend")
+BACKENDS.add("python", "bertha_ir.backends.python.target:PythonBackend")

@@ -1,0 +1,1 @@
+"""The eBPF C backend (XDP and TC)."""

@@ -1,0 +1,1 @@
+"""The P4-16 backend (v1model)."""

@@ -1,0 +1,1 @@
+"""The Python backend: the fallback that is always there."""

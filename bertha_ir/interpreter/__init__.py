@@ -1,0 +1,1 @@
+"""The reference interpreter of bodies, stacks and device programs."""

@@ -1,0 +1,1 @@
+"""What ships with a deployed program. Imports only the core's plain data and the standard library at the top."""

@@ -1,0 +1,273 @@
+"""The specification: what the four roles wrote, resolved and typed. The frontend makes it, the passes read it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from attrs import field, frozen
+
+if TYPE_CHECKING:
+    from bertha_ir.expr import Const, Field
+    from bertha_ir.message import Message
+    from bertha_ir.source import Span
+    from bertha_ir.stmt import Body
+    from bertha_ir.types import MapType, ParameterType, Type
+
+Event = Literal["send", "recv", "packet", "timer"]
+Place = Literal["endpoint", "path", "anywhere"]
+DeviceKind = Literal["host", "kernel", "smartnic", "switch"]
+
+
+@frozen
+class ListArgument:
+    """The elements of a `list` parameter."""
+
+    elements: tuple[Const, ...]
+
+
+@frozen
+class PrefixesArgument:
+    """The (value, length) pairs of a `prefixes` parameter."""
+
+    prefixes: tuple[tuple[int, int], ...]
+
+
+@frozen
+class RangesArgument:
+    """The (low, high, value) rows of a `ranges` parameter: closed, disjoint, ascending."""
+
+    ranges: tuple[tuple[int, int, Const], ...]
+
+
+@frozen
+class MessageArgument:
+    """The name of a message."""
+
+    message: str
+
+
+@frozen
+class SecretArgument:
+    """Key material, by the name under which the runtime is given it."""
+
+    name: str
+
+
+if TYPE_CHECKING:
+    Argument = Const | Field | ListArgument | PrefixesArgument | RangesArgument | MessageArgument | SecretArgument
+
+
+@frozen
+class Parameter:
+    """A parameter of a chunnel, with its default if it has one."""
+
+    name: str
+    type: ParameterType
+    default: Argument | None = None
+    span: Span | None = field(default=None, eq=False, repr=False)
+
+
+@frozen
+class StateDeclaration:
+    """State of a chunnel: a bounded map, or one cell of a value type.
+
+    `volatile`: losing it, or keeping it once per processor, is allowed. `evicts`: when full, the least recently used
+    entry goes; otherwise a new key is not stored.
+    """
+
+    name: str
+    type: MapType | Type
+    volatile: bool = False
+    evicts: bool = False
+    span: Span | None = field(default=None, eq=False, repr=False)
+
+
+@frozen
+class Handler:
+    """What a chunnel does on an event. A timer runs every `period` nanoseconds, at an endpoint, without a message."""
+
+    event: Event
+    body: Body
+    period: int | None = None
+    span: Span | None = field(default=None, eq=False, repr=False)
+
+
+@frozen
+class Transport:
+    """How addresses and payload lie on the wire below a transport chunnel.
+
+    `header` is the transport's message; its parents lead down to Ethernet. The four fields hold the parts of a
+    message's `src` and `dst`.
+    """
+
+    header: str
+    src_ip: Field
+    src_port: Field
+    dst_ip: Field
+    dst_port: Field
+
+
+@frozen
+class Law:
+    """An equation the bodies must satisfy, such as `recv(send(m)) == m`."""
+
+    left: tuple[Event, ...]
+    span: Span | None = field(default=None, eq=False, repr=False)
+
+
+@frozen
+class Chunnel:
+    """A chunnel with its bodies typed. In an `Instance`, the types are those of the instance's arguments.
+
+    `provides` and `requires` name guarantees (`ordered`, `reliable`, `boundaries`, `confidential`, `authentic`,
+    `exactly_once`, …).
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    place: Place
+    both_ends: bool
+    provides: tuple[str, ...]
+    requires: tuple[str, ...]
+    states: tuple[StateDeclaration, ...]
+    handlers: tuple[Handler, ...]
+    transport: Transport | None = None
+    laws: tuple[Law, ...] = ()
+    doc: str = field(default="", eq=False, repr=False)
+    span: Span | None = field(default=None, eq=False, repr=False)
+
+    def handler(self, event: Event) -> Handler | None:
+        """Return the handler of an event, if the chunnel has one."""
+        return next((h for h in self.handlers if h.event == event), None)
+
+
+@frozen
+class Instance:
+    """One use of a chunnel in a stack. `id` is unique in the stack and direction: `shard`, then `shard_2`."""
+
+    id: str
+    chunnel: Chunnel
+    arguments: tuple[tuple[str, Argument], ...]
+    scope: Literal["application", "host", "network", "anywhere"] = "anywhere"
+    span: Span | None = field(default=None, eq=False, repr=False)
+
+    def argument(self, name: str) -> Argument:
+        """Return the argument of a parameter; KeyError when there is none."""
+        return dict(self.arguments)[name]
+
+
+@frozen
+class Direction:
+    """One direction of a connection, `request` (first end to second) or `response`, top of the stack first."""
+
+    name: Literal["request", "response"]
+    instances: tuple[Instance, ...]
+    span: Span | None = field(default=None, eq=False, repr=False)
+
+
+@frozen
+class Stack:
+    """What an application wants from its connection between two ends."""
+
+    name: str
+    ends: tuple[str, str]
+    directions: tuple[Direction, ...]
+    requires: tuple[str, ...] = ()
+    prefer: str = "latency"
+    span: Span | None = field(default=None, eq=False, repr=False)
+
+
+@frozen
+class Attribute:
+    """`rate 100 Gbit/s;` of a device or a link: a number in base units (bit/s, bytes, ns), an address or a word."""
+
+    name: str
+    value: int | str
+    span: Span | None = field(default=None, eq=False, repr=False)
+
+
+@frozen
+class Device:
+    """Where ops can run. Every host `h` has a kernel, the device `kernel(h)`, whether or not the site names it."""
+
+    name: str
+    kind: DeviceKind
+    attributes: tuple[Attribute, ...] = ()
+    span: Span | None = field(default=None, eq=False, repr=False)
+
+    def get(self, name: str) -> int | str | None:
+        """Return an attribute's value, or None."""
+        return next((a.value for a in self.attributes if a.name == name), None)
+
+
+@frozen
+class Link:
+    """A link between two devices: `pcie`, `ethernet`, `loopback` …"""
+
+    a: str
+    b: str
+    kind: str
+    attributes: tuple[Attribute, ...] = ()
+    span: Span | None = field(default=None, eq=False, repr=False)
+
+
+@frozen
+class Deny:
+    """`deny encrypt on tor;`: never run this chunnel there."""
+
+    chunnel: str
+    device: str
+    span: Span | None = field(default=None, eq=False, repr=False)
+
+
+@frozen
+class Prefer:
+    """`prefer shard on [tor, kernel(h1)];`: the first of these that can."""
+
+    chunnel: str
+    devices: tuple[str, ...]
+    span: Span | None = field(default=None, eq=False, repr=False)
+
+
+@frozen
+class Policy:
+    """The operator's rules. With `trust` empty, every device is trusted."""
+
+    deny: tuple[Deny, ...] = ()
+    prefer: tuple[Prefer, ...] = ()
+    trust: tuple[str, ...] = ()
+
+
+@frozen
+class Runs:
+    """`run kv.server on h1;`: where an end of a stack runs."""
+
+    stack: str
+    end: str
+    device: str
+    span: Span | None = field(default=None, eq=False, repr=False)
+
+
+@frozen
+class Site:
+    """The operator's side: devices, links, policy, and where the ends run."""
+
+    devices: tuple[Device, ...] = ()
+    links: tuple[Link, ...] = ()
+    policy: Policy = Policy()
+    runs: tuple[Runs, ...] = ()
+
+
+@frozen
+class Specification:
+    """Everything one compilation is about. `chunnels` holds the declared ones; stacks hold their own, typed, copies."""
+
+    messages: tuple[Message, ...]
+    chunnels: tuple[Chunnel, ...]
+    stacks: tuple[Stack, ...]
+    site: Site
+
+    def message(self, name: str) -> Message:
+        """Return a message; KeyError when there is none of that name."""
+        return {m.name: m for m in self.messages}[name]
+

@@ -13,20 +13,27 @@ if TYPE_CHECKING:
     from bertha_ir.diagnostics import Diagnostic
     from bertha_ir.message import Message
     from bertha_ir.program import DeviceProgram, Root
+    from bertha_ir.spec import DeviceKind
 
 
 @frozen
 class Unit:
-    """What a backend is given: a program, and the layouts of the messages that its records have."""
+    """What a backend is given: a program, the layouts of the messages that its records have, and, for a switch, the
+    (in, out) ports between which it forwards."""
 
     program: DeviceProgram
     messages: tuple[Message, ...] = ()
+    ports: tuple[tuple[int, int], ...] = ()
 
 
 class Backend(ABC):
-    """One target. Backends are stateless; `name` is the folder of the artifact its files go to."""
+    """One target. Backends are stateless; `name` is the folder of the artifact its files go to.
+
+    `kinds`: the kinds of devices that it makes programs for; `roots`: the roots of the programs it takes.
+    """
 
     name: ClassVar[str]
+    kinds: ClassVar[tuple[DeviceKind, ...]]
     roots: ClassVar[tuple[Root, ...]]
 
     @abstractmethod

@@ -102,6 +102,15 @@ class ParamField:
 
 
 @frozen
+class Secret:
+    """Key material that the runtime is given under `name` when a connection is made."""
+
+    name: str
+    type: Type
+    span: Span | None = field(default=None, eq=False, repr=False)
+
+
+@frozen
 class Field:
     """A field of a header: `KvRequest.key`, `ipv4.dscp`."""
 
@@ -390,6 +399,7 @@ Expr = (
     | Local
     | Param
     | ParamField
+    | Secret
     | Field
     | Address
     | Part

@@ -146,8 +146,8 @@ class State:
     """
 
     name: str
-    keys: tuple[Bits, ...]
-    values: tuple[Bits, ...]
+    keys: tuple[Bits | Bytes, ...]
+    values: tuple[Bits | Bytes, ...]
     size: int = 1
     volatile: bool = False
     evicts: bool = False

@@ -44,6 +44,7 @@ class Environment:
     inputs: Callable[[str], int]
     headers: Mapping[str, Header] = Factory(dict)
     messages: Mapping[str, Message] = Factory(dict)
+    secrets: Mapping[str, bytes] = Factory(dict)
     locals: dict[str, Value] = Factory(dict)
     popped: dict[str, dict[str, int | bytes]] = Factory(dict)
     sent: list[tuple[str, Any]] = Factory(list)
@@ -60,6 +61,8 @@ def evaluate(node: e.Expr, env: Environment) -> Value:  # noqa: C901, PLR0911, P
             if header in env.popped:
                 return env.popped[header][name]
             return env.packet.read(header, name)
+        case e.Secret(name):
+            return env.secrets[name]
         case e.Address(which):
             return getattr(env.packet, which)
         case e.Part(of, part):
@@ -99,6 +102,16 @@ def evaluate(node: e.Expr, env: Environment) -> Value:  # noqa: C901, PLR0911, P
         case e.Param() | e.ParamField() | e.Count():
             msg = f"{node} is left from before expansion"
             raise TypeError(msg)
+
+
+def constant(node: e.Expr) -> Value:
+    """Return the value of an expression that reads nothing from outside."""
+    return evaluate(node, Environment(Packet(bytearray()), {}, StateStore({}), _no_input))
+
+
+def _no_input(name: str) -> int:
+    msg = f"`{name}` is no constant"
+    raise LookupError(msg)
 
 
 def execute(body: s.Body, env: Environment) -> None:

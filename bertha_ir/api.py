@@ -1,0 +1,171 @@
+"""The Python API: check, plan, compile. The command line is a thin layer over this module."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from attrs import asdict, frozen
+
+from bertha_ir import artifact as artifacts
+from bertha_ir import expr, message, plan, program, spec, stack, stmt, text, types
+from bertha_ir.diagnostics import BerthaError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from bertha_ir.backends.base import Backend, Unit
+    from bertha_ir.diagnostics import Diagnostic
+    from bertha_ir.passes.base import Module
+    from bertha_ir.plan import PlacedProgram, Plan
+    from bertha_ir.program import DeviceProgram
+    from bertha_ir.spec import Specification
+
+SCHEMA = 1
+
+for _module in (types, expr, stmt, message, program, spec, stack, plan):
+    text.register(_module)
+
+
+@frozen
+class Compiled:
+    """The result of a compilation: plans, programs, and the value after each pass (`snapshots`: name, IR)."""
+
+    specification: Specification
+    plans: tuple[Plan, ...]
+    programs: tuple[PlacedProgram, ...]
+    snapshots: tuple[tuple[str, object], ...]
+    pipeline: str
+
+
+@frozen
+class BackendTarget:
+    """A backend as the passes see it."""
+
+    backend: Backend
+    specification: Specification
+
+    @property
+    def name(self) -> str:
+        """The backend's name."""
+        return self.backend.name
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of devices it makes programs for."""
+        return self.backend.kinds
+
+    def check(self, candidate: DeviceProgram) -> tuple[Diagnostic, ...]:
+        """Return why the target cannot run a program; empty when it can."""
+        return self.backend.validate(_unit(candidate, self.specification))
+
+
+def check(files: Sequence[Path]) -> tuple[Diagnostic, ...]:
+    """Return every mistake in the files: of the text, and of what they mean together. Empty when there is none."""
+    try:
+        build(files)
+    except BerthaError as error:
+        return error.diagnostics
+    return ()
+
+
+def build(
+    files: Sequence[Path],
+    *,
+    stacks: Sequence[str] = (),
+    pipeline: str | None = None,
+    cost_model: str = "profile",
+    verify: bool = True,
+) -> Compiled:
+    """Compile files (a specification, its site) to plans and device programs.
+
+    `stacks` limits the work to these; `pipeline` is a pipeline's text or name; `cost_model` a registered name or
+    `path.py:Class`. Raises `BerthaError` with every diagnostic.
+    """
+    from bertha_ir.cost_models import load as load_model  # noqa: PLC0415  (each import on first use: start-up time)
+    from bertha_ir.frontend.load import load  # noqa: PLC0415
+    from bertha_ir.passes.base import Context, Module  # noqa: PLC0415
+    from bertha_ir.passes.manager import parse_pipeline, run_pipeline  # noqa: PLC0415
+
+    specification = select(load(files), stacks)
+    steps = parse_pipeline(pipeline or "default")
+    snapshots: list[tuple[str, object]] = [("stack", specification)]
+
+    def observe(name: str, module: Module) -> None:
+        snapshots.append((f"after {name}", _shown(module)))
+
+    targets = {k: t for b in backends() for t in [BackendTarget(b, specification)] for k in t.kinds}
+    context = Context(targets, load_model(cost_model))
+    module = run_pipeline(steps, Module(specification), context, observe=observe, verify=verify)
+    return Compiled(specification, module.plans, module.programs, tuple(snapshots), str(steps))
+
+
+def _shown(module: Module) -> object:
+    """Return the part of a module that the latest stage is about."""
+    return module.programs or module.plans or module.graphs
+
+
+def select(specification: Specification, stacks: Sequence[str]) -> Specification:
+    """Return a specification with only the named stacks; all of them when none is named. Raises `BerthaError`."""
+    from bertha_ir.codes import unknown_stack  # noqa: PLC0415
+
+    known = [s.name for s in specification.stacks]
+    for name in stacks:
+        if name not in known:
+            raise BerthaError((unknown_stack(name, known),))
+    chosen = tuple(s for s in specification.stacks if not stacks or s.name in stacks)
+    return spec.Specification(specification.messages, specification.chunnels, chosen, specification.site)
+
+
+def backends() -> tuple[Backend, ...]:
+    """Return one of every registered backend, by name."""
+    from bertha_ir.backends.base import BACKENDS  # noqa: PLC0415
+
+    return tuple(BACKENDS.get(name)() for name in BACKENDS.names())
+
+
+def _unit(candidate: DeviceProgram, specification: Specification, ports: tuple[tuple[int, int], ...] = ()) -> Unit:
+    from bertha_ir.backends.base import Unit as BackendUnit  # noqa: PLC0415
+
+    return BackendUnit(candidate, specification.messages, ports)
+
+
+def artifact(compiled: Compiled) -> dict[str, bytes]:
+    """Return the files of the artifact folder by path: sources per device, `plan.json`, `manifest.json`."""
+    printers = {b.name: b for b in backends()}
+    files: dict[str, bytes] = {}
+    programs = []
+    for placed in compiled.programs:
+        unit = _unit(placed.program, compiled.specification, placed.ports)
+        folder = placed.backend if placed.backend == "python" else f"{placed.backend}/{placed.program.device}"
+        emitted = {f"{folder}/{name}": body.encode() for name, body in printers[placed.backend].emit(unit).items()}
+        files |= emitted
+        programs.append(_listed(placed, sorted(emitted)))
+    files["plan.json"] = _json({"schema": SCHEMA, "plans": [plan_data(p) for p in compiled.plans]})
+    files["manifest.json"] = artifacts.manifest(compiled.plans, programs, files)
+    return files
+
+
+def _listed(placed: PlacedProgram, files: list[str]) -> dict[str, object]:
+    source = placed.program
+    return {
+        "name": source.name,
+        "stack": placed.stack,
+        "backend": placed.backend,
+        "device": source.device,
+        "root": source.root,
+        "hook": source.hook,
+        "active": placed.active,
+        "files": files,
+    }
+
+
+def plan_data(value: Plan) -> dict[str, object]:
+    """Return a plan as plain data for JSON: its fields, its `id`, and its latency in nanoseconds."""
+    data = asdict(value, filter=lambda attribute, _: attribute.name != "span")
+    return {"id": value.id, **data, "latency_ns": value.latency_ns}
+
+
+def _json(data: object) -> bytes:
+    return (json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,140 @@
+"""Which stops of a path can run a path op, and why the others cannot: derived from the op's body, never listed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from bertha_ir import expr as e
+from bertha_ir.passes.effects import effects, independent
+from bertha_ir.passes.layout import fields_read, network_headers, visible
+from bertha_ir.passes.lowering.program import datagram_program, frame_part, merge
+from bertha_ir.plan import LedgerEntry, Refusal
+from bertha_ir.walk import walk
+
+if TYPE_CHECKING:
+    from bertha_ir.passes.base import Context
+    from bertha_ir.passes.topology import Path, Stop
+    from bertha_ir.program import DeviceProgram
+    from bertha_ir.spec import Specification
+    from bertha_ir.stack import Graph, Op
+
+
+@frozen
+class Candidate:
+    """A stop that can run an op, with the op's program there."""
+
+    stop: Stop
+    index: int
+    backend: str
+    program: DeviceProgram
+
+
+def crossings_of(op: Op, graph: Graph) -> tuple[tuple[Op, str | None], ...]:
+    """Return the ops that lie between where `op` is written and the wire, each with why `op` may not cross it."""
+    chain = graph.chain()
+    start = next(i for i, o in enumerate(chain) if o.id == op.id)
+    below = []
+    for other in chain[start + 1 :]:
+        if other.side == "receiver":
+            break
+        if other.side == "sender":
+            below.append((other, independent(effects(op.body), effects(other.body))))
+    return tuple(below)
+
+
+def ledger_of(op: Op, graph: Graph) -> tuple[LedgerEntry, ...]:
+    """Return a certificate for each op that `op` crosses on its way to the wire."""
+    ours = effects(op.body)
+    touches = f"reads {_list(ours.reads)}, writes {_list(ours.writes)}"
+    return tuple(
+        LedgerEntry(
+            f"{graph.direction}: {op.id} after {other.id}", "wire", "proved", "effects",
+            f"{op.id} {touches}; {other.id} writes {_list(effects(other.body).writes)}",
+        )
+        for other, why in crossings_of(op, graph)
+        if why is None
+    )  # fmt: skip
+
+
+def _list(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names)) or "nothing"
+
+
+def candidates(
+    op: Op, graph: Graph, path: Path, specification: Specification, context: Context
+) -> tuple[tuple[Candidate, ...], tuple[Refusal, ...]]:
+    """Return the stops that can run an op, in the direction's order, and the refusals of the others."""
+    stops = path.stops if graph.direction == "request" else path.stops[::-1]
+    found: list[Candidate] = []
+    refused: list[Refusal] = []
+    for index, stop in enumerate(stops[1:], 1):
+        result = _try(op, graph, stop, index, specification, context)
+        if isinstance(result, Candidate):
+            found.append(result)
+        else:
+            refused.append(result)
+    return tuple(found), tuple(refused)
+
+
+def _try(
+    op: Op, graph: Graph, stop: Stop, index: int, specification: Specification, context: Context
+) -> Candidate | Refusal:
+    reason = _moves(op, graph) or _sees(op, graph, stop, specification) or _policy(op, stop, specification)
+    reason = reason or _position(graph, stop)
+    target = context.targets.get(stop.kind)
+    if reason is None and target is None:
+        reason = f"no backend makes programs for a {stop.kind}"
+    if reason is not None or target is None:
+        return Refusal(op.id, stop.name, reason or "", op.span)
+    program = lower_one(op, graph, stop, specification)
+    if problems := target.check(program):
+        return Refusal(op.id, stop.name, problems[0].message, problems[0].span or op.span)
+    return Candidate(stop, index, target.name, program)
+
+
+def lower_one(op: Op, graph: Graph, stop: Stop, specification: Specification) -> DeviceProgram:
+    """Return the program of one op alone at a stop."""
+    if stop.kind == "host":
+        return datagram_program(specification, graph, (op,), stop.host)
+    hook = stop.request if graph.direction == "request" else stop.response
+    return merge("trial", stop.host, hook, [frame_part(specification, graph, (op,))])
+
+
+def _moves(op: Op, graph: Graph) -> str | None:
+    for other, why in crossings_of(op, graph):
+        if why is not None:
+            return f"it may not be moved below `{other.instance}`: {why}"
+    return None
+
+
+def _sees(op: Op, graph: Graph, stop: Stop, specification: Specification) -> str | None:
+    """Return which field cannot be read at a stop. Headers of the network are there in frames only."""
+    transport = next(o.transport for o in graph.chain() if o.transport is not None)
+    network = network_headers(specification, transport)
+    layout = graph.wire()
+    for field in fields_read(op.body):
+        if field.header in network:
+            if stop.kind == "host":
+                return f"a process does not see the header `{field.header}`"
+        elif not visible(field.header, layout):
+            return f"`{field.header}.{field.name}` cannot be read on the wire"
+    return None
+
+
+def _policy(op: Op, stop: Stop, specification: Specification) -> str | None:
+    policy = specification.site.policy
+    names = (stop.name, stop.host) if stop.kind == "host" else (stop.name,)
+    if any(deny.chunnel == op.chunnel and deny.device in names for deny in policy.deny):
+        return f"the site's policy denies `{op.chunnel}` there"
+    secret = any(isinstance(n, e.Secret) for n in walk(op.body))
+    if secret and policy.trust and stop.host not in policy.trust and stop.name not in policy.trust:
+        return "it holds a key, and the site's policy does not trust the device"
+    return None
+
+
+def _position(graph: Graph, stop: Stop) -> str | None:
+    if stop.kind == "host" and graph.direction == "response":
+        return "a process runs path ops of requests only; its replies are relayed"
+    return None

@@ -1,0 +1,94 @@
+"""The mistakes that the passes find."""
+
+from bertha_ir.diagnostics import Code
+
+
+class CH200GuaranteeMissing(Code):
+    """a guarantee that nothing below provides.
+
+    What: a chunnel or a stack requires a guarantee (`ordered`, `reliable`, …) that no chunnel below it provides.
+    Why: the chunnel's meaning depends on it; over a transport without it, messages would be lost or misread.
+    Example: `http2 |> udp(4242)`: HTTP/2 frames need an ordered, reliable stream, and UDP gives neither.
+    Fix: put a chunnel that provides the guarantee below (`order`, `reliable`), or use another transport (`tcp`).
+    """
+
+
+class CH201FieldHidden(Code):
+    """a field that cannot be read at this place of the stack.
+
+    What: an op reads a field of a message whose bytes are not readable where the op stands.
+    Why: a chunnel above it (encryption, compression) turned them into other bytes, or the message is another one.
+    Example: `encrypt(k) |> shard(key = KvRequest.key, …)`: below `encrypt` the key is ciphertext.
+    Fix: move the op above the chunnel that hides the field, or name a field that is readable there.
+    """
+
+
+class CH202ReplyCannotBeUndone(Code):
+    """a rewritten destination whose replies cannot be told apart.
+
+    What: an op on the path sends requests to a destination that is not one of a finite list known at compile time.
+    Why: replies must leave with the service's own address; which source addresses to undo must be known.
+    Example: `on packet(m) { m.dst = endpoint(m.src.ip, 9000); }` in a stack with a response direction.
+    Fix: choose the destination from a list or ranges parameter, or leave out the response direction.
+    """
+
+
+class CH203NowhereToRun(Code):
+    """an op that no device of the site can run.
+
+    What: every device on the path refuses the op: by its place, by policy, by what it lacks, or by its capabilities.
+    Why: a stack without one of its ops would mean something else.
+    Example: a `path` chunnel over state that a switch cannot hold, with `deny` on every host.
+    Fix: read each device's reason; relax the policy, add a device, or change the chunnel.
+    """
+
+
+class CH204EndNotPlaced(Code):
+    """a stack whose ends the site does not place.
+
+    What: the site has devices, but no `run STACK.END on DEVICE;` for both ends of a stack.
+    Why: without it neither the path between the ends nor the service's address is known.
+    Example: a site with hosts `h1`, `c1` and no `run kv.server on h1;`.
+    Fix: say where each end runs.
+    """
+
+
+class CH205NoPath(Code):
+    """two ends that no links connect.
+
+    What: the devices that run the ends of a stack are not connected by the site's links.
+    Why: no message could get from one to the other.
+    Example: `run kv.client on c1;` where no `link` names `c1`.
+    Fix: add the missing link.
+    """
+
+
+class CH206TableElement(Code):
+    """a table whose elements no device table can hold.
+
+    What: a list or ranges argument has elements that are neither integers of at most 128 bits nor endpoints.
+    Why: tables of devices hold fixed-width words.
+    Example: `chunnel pick(names: list[bytes[32]; 1..8])`.
+    Fix: use integers, short byte strings (up to 16 bytes) or endpoints.
+    """
+
+
+class CH207EndCannotRun(Code):
+    """an endpoint chunnel that the host cannot run.
+
+    What: the fallback of a chunnel that runs at an end of the connection uses what no host backend provides.
+    Why: the host is where every endpoint op runs when nothing else does.
+    Example: a handler that reads a header of the network at an endpoint.
+    Fix: change the handler; the underlined place is what the backend refuses.
+    """
+
+
+class CH210BadPipeline(Code):
+    """a pipeline that does not fit together.
+
+    What: the pipeline names a pass that does not exist, gives it an option it does not have, or runs it before what it
+    needs has been established.
+    Why: a pass relies on what earlier ones guarantee.
+    Example: `--pipeline place,expand`: placing needs the expanded ops.
+    Fix: see `bertha passes` for the passes, their needs, and the pipelines that come with Bertha.
+    """

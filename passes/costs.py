@@ -1,0 +1,1 @@
+"""What the placement asks of a cost model."""

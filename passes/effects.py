@@ -1,0 +1,144 @@
+"""The effects of a body, read off its statements: what it reads, writes, remembers, drops and sends.
+
+A location is `src.ip`, `src.port`, `dst.ip`, `dst.port`, `Header.field`, `payload`, `value`, `headers` (which headers
+there are), or `state NAME`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from bertha_ir import expr as e
+from bertha_ir import stmt as s
+from bertha_ir.primitives import PRIMITIVES
+from bertha_ir.walk import walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@frozen
+class Effects:
+    """See the module's text. `may_end`: drops, bounces or may; `sends`: makes further messages."""
+
+    reads: frozenset[str]
+    writes: frozenset[str]
+    states: frozenset[str]
+    may_end: bool
+    sends: bool
+    inputs: bool
+
+    @property
+    def pure(self) -> bool:
+        """Whether the body does nothing that anyone could notice."""
+        return not (self.writes or self.states or self.may_end or self.sends)
+
+
+def effects(body: s.Body) -> Effects:
+    """Return the effects of a body."""
+    nodes = tuple(walk(body))
+    writes = {location for node in nodes for location in _writes(node)}
+    states = {name for node in nodes for name in _states(node)}
+    return Effects(
+        frozenset(location for node in nodes for location in _reads(node)),
+        frozenset(writes),
+        frozenset(states),
+        any(isinstance(node, s.Drop | s.Bounce) for node in nodes),
+        any(isinstance(node, s.Reply | s.Emit | s.Clone) for node in nodes),
+        any(isinstance(node, e.Call) and "input" in PRIMITIVES[node.primitive].laws for node in nodes),
+    )
+
+
+def _locations(node: object) -> tuple[str, ...]:
+    match node:
+        case e.Address(which):
+            return f"{which}.ip", f"{which}.port"
+        case e.Part(e.Address(which), part):
+            return (f"{which}.{part}",)
+        case e.Field(header, name):
+            return (f"{header}.{name}",)
+        case e.Payload():
+            return ("payload",)
+        case e.Value():
+            return ("value",)
+        case _:
+            return ()
+
+
+def _reads(node: object) -> Iterator[str]:
+    """Yield what the expressions directly below a node read."""
+    match node:
+        case s.Assign(_, value) | s.Attempt(_, value, _) | s.Let(_, value):
+            yield from _reads_of(value)
+        case s.Pop() | s.Push():
+            yield "headers"
+            for _, value in getattr(node, "fields", ()):
+                yield from _reads_of(value)
+        case s.If(condition):
+            yield from _reads_of(condition)
+        case s.Store(_, keys, _, values):
+            yield from _reads_of(keys + values)
+        case s.Delete(_, keys) | s.Lookup(_, keys):
+            yield from _reads_of(keys)
+        case s.Reply(value) | s.Emit(value) | s.Clone(value):
+            yield from _reads_of(value)
+
+
+def _reads_of(tree: object) -> Iterator[str]:
+    parts = {id(n.of) for n in walk(tree) if isinstance(n, e.Part)}
+    for node in walk(tree):
+        if id(node) not in parts:
+            yield from _locations(node)
+
+
+def _writes(node: object) -> Iterator[str]:
+    match node:
+        case s.Assign(target) | s.Attempt(target):
+            yield from _locations(target)
+        case s.Push() | s.Pop():
+            yield from ("headers", "payload")
+
+
+def _states(node: object) -> Iterator[str]:
+    match node:
+        case s.Store(name) | s.Delete(name) | s.ForEach(name) | e.Get(name):
+            yield name
+
+
+def independent(moved: Effects, over: Effects) -> str | None:
+    """Return why an op may not trade places with another, judged by effects alone; None when it may.
+
+    Sufficient, not necessary: the test of Bernstein (1966) on reads and writes, and no op that ends messages may
+    cross one that remembers or sends. Reading an input (time, chance) on both sides is refused, too.
+    """
+    for ours, theirs, how in (
+        (moved.writes, over.reads, "writes what the other reads"),
+        (moved.reads, over.writes, "reads what the other writes"),
+        (moved.writes, over.writes, "writes what the other writes"),
+        (moved.states, over.states, "shares state with the other"),
+    ):
+        if both := _overlap(ours, theirs):
+            return f"{how}: {', '.join(both)}"
+    for first, second in ((moved, over), (over, moved)):
+        if first.may_end and (second.states or second.sends):
+            return "one ends messages that the other remembers or sends"
+    if moved.sends or over.sends:
+        return "one sends further messages"
+    if moved.inputs and over.inputs:
+        return "both read time or chance"
+    return None
+
+
+def _overlap(ours: frozenset[str], theirs: frozenset[str]) -> list[str]:
+    """Return the locations both sides touch. The payload holds every field of every message in it."""
+    both = ours & theirs
+    for one, other in ((ours, theirs), (theirs, ours)):
+        if "payload" in one:
+            both |= {location for location in other if _in_payload(location)}
+    return sorted(both)
+
+
+def _in_payload(location: str) -> bool:
+    return "." in location and not location.startswith(("src.", "dst."))

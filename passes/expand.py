@@ -1,0 +1,122 @@
+"""expand: turn each direction of a stack into a graph of ops, parameters substituted and edges typed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from attrs import frozen
+
+from bertha_ir.diagnostics import Collector
+from bertha_ir.passes.base import Module, Pass
+from bertha_ir.passes.layout import after, check_visible, start
+from bertha_ir.passes.guarantees import check_guarantees
+from bertha_ir.passes.substitute import Names, body_of, states_of, tables_of
+from bertha_ir.program import State, Table
+from bertha_ir.spec import Direction, Event, Handler, Instance, Site, Specification, Stack, Transport
+from bertha_ir.stack import Graph, Layout, Op, Side, connect
+
+if TYPE_CHECKING:
+    from bertha_ir.passes.base import Context, Fact
+
+
+@frozen
+class Expand(Pass):
+    """`stack kv { request: serialize(K) |> shard(…) |> udp(4242); }` -> `serialize.send, shard.packet, udp.send,
+    udp.recv, serialize.recv`."""
+
+    name: ClassVar[str] = "expand"
+    establishes: ClassVar[frozenset[Fact]] = frozenset({"expanded"})
+
+    def run(self, module: Module, context: Context) -> Module:  # noqa: ARG002  (a pass's signature)
+        """Return the module with one graph per stack and direction."""
+        collector = Collector()
+        graphs = tuple(
+            _Expansion(module.specification, stack, direction, collector).graph()
+            for stack in module.specification.stacks
+            for direction in stack.directions
+        )
+        collector.check()
+        return Module(module.specification, graphs)
+
+
+@frozen
+class _Expansion:
+    """The expansion of one direction."""
+
+    specification: Specification
+    stack: Stack
+    direction: Direction
+    collector: Collector
+
+    def graph(self) -> Graph:
+        request = self.direction.name == "request"
+        sender, receiver = self.stack.ends if request else self.stack.ends[::-1]
+        check_guarantees(self.stack, self.direction, self.collector)
+        ops, layouts = self._chain()
+        check_visible(self.specification, tuple(zip(ops, layouts, strict=False)), self._transport(), self.collector)
+        return Graph(
+            self.stack.name, self.direction.name, sender, receiver, ops, connect(ops, layouts),
+            self._timers(), service(self.specification.site, self.stack),
+        )  # fmt: skip
+
+    def _chain(self) -> tuple[tuple[Op, ...], tuple[Layout, ...]]:
+        """Return the ops in the order in which a message meets them, and the layouts around them."""
+        ops: list[Op] = []
+        layouts = [start(self.direction)]
+        before: dict[str, Layout] = {}
+        for instance in self.direction.instances:
+            before[instance.id] = layouts[-1]
+            for event, side in (("send", "sender"), ("packet", "path")):
+                if handler := self._handler(instance, event):  # type: ignore[arg-type]  # literals
+                    ops.append(self._op(instance, handler, side))  # type: ignore[arg-type]
+                    layouts.append(after(layouts[-1], ops[-1]))
+        for instance in reversed(self.direction.instances):
+            if handler := self._handler(instance, "recv"):
+                ops.append(self._op(instance, handler, "receiver"))
+                layouts.append(before[instance.id])
+        return tuple(ops), tuple(layouts)
+
+    def _handler(self, instance: Instance, event: Event) -> Handler | None:
+        """Return a handler; a transport has both a `send` and a `recv`, empty if it does not spell them out."""
+        handler = instance.chunnel.handler(event)
+        if handler is None and instance.chunnel.transport is not None and event != "packet" and event != "timer":
+            return Handler(event, (), span=instance.chunnel.span)
+        return handler
+
+    def _timers(self) -> tuple[Op, ...]:
+        return tuple(
+            self._op(instance, handler, "sender")
+            for instance in self.direction.instances
+            for handler in instance.chunnel.handlers
+            if handler.event == "timer"
+        )
+
+    def _op(self, instance: Instance, handler: Handler, side: Side) -> Op:
+        names = Names(self.stack.name, self.direction.name, instance)
+        tables: tuple[Table, ...] = tables_of(instance, names, self.collector)
+        states: tuple[State, ...] = states_of(instance, names)
+        chunnel = instance.chunnel
+        return Op(
+            f"{instance.id}.{handler.event}", instance.id, chunnel.name, handler.event, side, chunnel.place,
+            body_of(handler, instance, names, self._transport()), tables, states, chunnel.both_ends,
+            chunnel.transport, handler.period, span=instance.span,
+        )  # fmt: skip
+
+    def _transport(self) -> Transport | None:
+        return self.direction.instances[-1].chunnel.transport
+
+
+def service(site: Site, stack: Stack) -> tuple[int | None, int] | None:
+    """Return where the second end of a stack listens: the address of its host, if the site gives it, and the `port`
+    argument of its request's transport. None for a stack without such a port."""
+    request = next((d for d in stack.directions if d.name == "request"), None)
+    if request is None:
+        return None
+    arguments = dict(request.instances[-1].arguments)
+    port = getattr(arguments.get("port"), "value", None)
+    if not isinstance(port, int):
+        return None
+    host = next((r.device for r in site.runs if (r.stack, r.end) == (stack.name, stack.ends[1])), None)
+    device = next((d for d in site.devices if d.name == host), None)
+    address = device.get("address") if device else None
+    return (address if isinstance(address, int) else None, port)

@@ -1,0 +1,124 @@
+"""lower: make the device programs of a plan: one per device and hook, and the processes' codecs and fallback."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from attrs import evolve, frozen
+
+from bertha_ir.diagnostics import Collector
+from bertha_ir.passes.base import Module, Pass
+from bertha_ir.passes.codes import CH207EndCannotRun
+from bertha_ir.passes.lowering.program import datagram_program, end_program, frame_part, merge
+from bertha_ir.passes.topology import Path, Stop, path_of, ports_through
+from bertha_ir.plan import PlacedProgram
+
+if TYPE_CHECKING:
+    from bertha_ir.passes.base import Context, Fact
+    from bertha_ir.passes.topology import Hook
+    from bertha_ir.plan import Binding, Plan
+    from bertha_ir.program import DeviceProgram
+    from bertha_ir.stack import Graph, Op
+
+
+@frozen
+class Lower(Pass):
+    """`shard.packet on kernel(h1)` -> the program `kv_ingress` of `h1`: parse, look up, rewrite, fix checksums."""
+
+    name: ClassVar[str] = "lower"
+    requires: ClassVar[frozenset[Fact]] = frozenset({"placed"})
+    establishes: ClassVar[frozenset[Fact]] = frozenset({"lowered"})
+
+    def run(self, module: Module, context: Context) -> Module:
+        """Return the module with the programs of all devices."""
+        collector = Collector()
+        site = module.specification.site
+        stacks = {s.name: s for s in module.specification.stacks}
+        paths = {p.stack: path for p in module.plans if (path := path_of(stacks[p.stack], site, collector))}
+        programs = [
+            *_frame_programs(module, paths),
+            *(p for plan in module.plans for p in _process_programs(module, plan, paths[plan.stack])),
+        ]
+        _check(programs, context, collector)
+        collector.check()
+        return evolve(module, programs=tuple(programs))
+
+
+def _check(programs: list[PlacedProgram], context: Context, collector: Collector) -> None:
+    for placed in programs:
+        target = next(t for t in context.targets.values() if t.name == placed.backend)
+        for problem in target.check(placed.program):
+            collector.add(
+                CH207EndCannotRun,
+                f"`{placed.program.name}` cannot run on `{placed.program.device}`: {problem.message}",
+                problem.span,
+                problem.help,
+            )
+
+
+Place = tuple[str, "Hook", str, bool]
+
+
+def _frame_programs(module: Module, paths: dict[str, Path]) -> list[PlacedProgram]:
+    """Return the programs of devices that see frames. One hook of a device has one program, for all stacks."""
+    groups: dict[Place, list[tuple[Plan, Graph, tuple[Op, ...]]]] = {}
+    for plan in module.plans:
+        for graph in module.directions(plan.stack):
+            for place, ops in _placed_ops(plan, graph).items():
+                groups.setdefault(place, []).append((plan, graph, ops))
+    taken: set[str] = set()
+    return [_frame_program(module, place, members, paths, taken) for place, members in groups.items()]
+
+
+def _placed_ops(plan: Plan, graph: Graph) -> dict[Place, tuple[Op, ...]]:
+    """Return the ops of a direction by where they run, in the direction's order."""
+    found: dict[Place, tuple[Op, ...]] = {}
+    bindings = [b for b in plan.bindings if b.direction == graph.direction and b.hook != "process"]
+    for op in graph.chain():
+        for binding in bindings:
+            if binding.op == op.id:
+                place = (binding.device, binding.hook, binding.backend, binding.active)
+                found[place] = (*found.get(place, ()), op)  # type: ignore[index]  # hooks are literals
+    return found
+
+
+def _frame_program(
+    module: Module, place: Place, members: list[tuple[Plan, Graph, tuple[Op, ...]]], paths: dict[str, Path],
+    taken: set[str],
+) -> PlacedProgram:  # fmt: skip
+    device, hook, backend, active = place
+    stacks = list(dict.fromkeys(plan.stack for plan, _, _ in members))
+    stop = _stop(paths[stacks[0]], device)
+    name = f"{'_'.join(stacks)}_{hook}"
+    if (f"{stop.host}/{name}") in taken:
+        name = f"{name}_standby"
+    taken.add(f"{stop.host}/{name}")
+    parts = [frame_part(module.specification, graph, ops) for _, graph, ops in members]
+    ports = tuple(dict.fromkeys(p for s in stacks for p in ports_through(stop.host, paths[s])))
+    return PlacedProgram(stacks[0], backend, active, merge(name, stop.host, hook, parts), ports)
+
+
+def _stop(path: Path, name: str) -> Stop:
+    return next(s for s in path.stops if s.name == name)
+
+
+def _process_programs(module: Module, plan: Plan, path: Path) -> list[PlacedProgram]:
+    """Return the codecs of both ends, and the steering fallback of the listening one."""
+    made: list[tuple[DeviceProgram | None, bool]] = []
+    client, server = path.stops[0], path.stops[-1]
+    for graph in module.directions(plan.stack):
+        sender, receiver = (client, server) if graph.direction == "request" else (server, client)
+        made += [
+            (end_program(module.specification, graph, "send", sender.host), True),
+            (end_program(module.specification, graph, "recv", receiver.host), True),
+        ]
+        fallback = [b for b in plan.bindings if b.hook == "process" and b.direction == graph.direction]
+        if fallback:
+            ops = _bound_to(graph, fallback)
+            made.append((datagram_program(module.specification, graph, ops, server.host), fallback[0].active))
+    return [PlacedProgram(plan.stack, "python", active, program) for program, active in made if program is not None]
+
+
+def _bound_to(graph: Graph, bindings: list[Binding]) -> tuple[Op, ...]:
+    names = {b.op for b in bindings}
+    return tuple(o for o in graph.chain() if o.id in names)

@@ -1,0 +1,149 @@
+"""Builds device programs: one block per stack and direction, merged per device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from attrs import evolve, frozen
+
+from bertha_ir import expr as e
+from bertha_ir import stmt as s
+from bertha_ir.passes.layout import fields_read
+from bertha_ir.passes.lowering.body import BodyLowering
+from bertha_ir.passes.lowering.sight import DatagramSight, FrameSight
+from bertha_ir.passes.lowering.wire import TRUE, Wire, conjunction, header_of
+from bertha_ir.program import ADDRESS, Block, DeviceProgram, Header, ParseState, Root, State, Table
+from bertha_ir.types import U16, U32
+from bertha_ir.walk import walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bertha_ir.passes.lowering.sight import Sight
+    from bertha_ir.spec import Specification, Transport
+    from bertha_ir.stack import Graph, Layout, Op
+
+Hook = Literal["ingress", "egress", "pipeline", "process"]
+
+
+@frozen
+class Part:
+    """What one stack and direction contributes to a device's program."""
+
+    headers: tuple[Header, ...]
+    parser: tuple[ParseState, ...]
+    tables: tuple[Table, ...]
+    states: tuple[State, ...]
+    block: Block
+
+
+def frame_part(specification: Specification, graph: Graph, ops: tuple[Op, ...]) -> Part:
+    """Lower path ops for a device that sees the frames of one direction between the transports."""
+    wire = Wire({m.name: m for m in specification.messages}, _transport(graph))
+    inner = inner_headers(ops, graph.wire(), wire)
+    body, tables, states = _bodies(ops, FrameSight(wire, inner))
+    last = inner[-1] if inner else wire.transport.header
+    port = _service_port(graph, wire) if graph.direction == "request" else None
+    guard = (*_to_service(graph, wire, parsed=bool(inner)), *wire.lengths(inner), *wire.holds(last))
+    block = Block(
+        f"{graph.stack}_{graph.direction}", (*wire.spine, *inner), conjunction(guard), body, tuple(o.id for o in ops)
+    )
+    names = (*wire.front, *wire.spine, *inner)
+    headers = tuple(header_of(wire.messages[n], words=True) for n in names)
+    return Part(headers, wire.parser(inner, port), tables, states, block)
+
+
+def _transport(graph: Graph) -> Transport:
+    return next(o.transport for o in graph.chain() if o.transport is not None)
+
+
+def inner_headers(ops: tuple[Op, ...], layout: Layout, wire: Wire) -> tuple[str, ...]:
+    """Return the headers behind the transport's that the ops read, with those in front of them."""
+    read = {f.header for op in ops for f in fields_read(op.body)} - {*wire.front, *wire.spine}
+    if not read:
+        return ()
+    known = [h for h in layout.headers if h in read]
+    if known:
+        return layout.headers[: layout.headers.index(known[-1]) + 1]
+    return (*layout.headers, *sorted(read))
+
+
+def _service_port(graph: Graph, wire: Wire) -> tuple[str, int] | None:
+    return (wire.transport.dst_port.name, graph.service[1]) if graph.service else None
+
+
+def _to_service(graph: Graph, wire: Wire, *, parsed: bool) -> tuple[e.Expr, ...]:
+    """Return the conditions that a request is for the service; the port was checked if a parser went past it."""
+    if graph.direction != "request" or graph.service is None:
+        return ()
+    address, port = graph.service
+    conditions: list[e.Expr] = []
+    if address is not None:
+        conditions.append(e.Binary("==", wire.transport.dst_ip, e.Const(address, U32)))
+    if not parsed:
+        conditions.append(e.Binary("==", wire.transport.dst_port, e.Const(port, U16)))
+    return tuple(conditions)
+
+
+def _bodies(ops: tuple[Op, ...], sight: Sight) -> tuple[s.Body, tuple[Table, ...], tuple[State, ...]]:
+    body: list[s.Stmt] = []
+    tables: dict[str, Table] = {}
+    states = {t.name: t for op in ops for t in op.states}
+    for op in ops:
+        lowering = BodyLowering(sight, op.id.replace(".", "_"), {t.name: t for t in op.tables}, states)
+        body += lowering.body(op.body)
+        tables |= lowering.used
+    return tuple(body), tuple(tables.values()), tuple(states.values())
+
+
+def merge(name: str, device: str, hook: Hook, parts: Iterable[Part]) -> DeviceProgram:
+    """Merge the parts of several stacks and directions into one frame program."""
+    headers: dict[str, Header] = {}
+    parser: dict[str, ParseState] = {}
+    tables: dict[str, Table] = {}
+    states: dict[str, State] = {}
+    blocks: list[Block] = []
+    for part in parts:
+        headers |= {h.name: h for h in part.headers}
+        tables |= {t.name: t for t in part.tables}
+        states |= {t.name: t for t in part.states}
+        blocks.append(part.block)
+        for state in part.parser:
+            old = parser.get(state.header, ParseState(state.header))
+            more = tuple(t for t in state.transitions if t not in old.transitions)
+            parser[state.header] = evolve(old, transitions=old.transitions + more)
+    return DeviceProgram(
+        name, device, "frame", hook, tuple(headers.values()), tuple(parser.values()), tuple(tables.values()),
+        tuple(states.values()), tuple(blocks),
+    )  # fmt: skip
+
+
+def datagram_program(specification: Specification, graph: Graph, ops: tuple[Op, ...], device: str) -> DeviceProgram:
+    """Lower path ops for a process that sees the transport's payload."""
+    messages = {m.name: m for m in specification.messages}
+    wire = Wire(messages, _transport(graph))
+    inner = inner_headers(ops, graph.wire(), wire)
+    body, tables, states = _bodies(ops, DatagramSight())
+    parser = wire.parser(inner, None)[-len(inner) :] if inner else ()
+    guard = wire.holds(inner[-1]) if inner else ()
+    name = f"{graph.stack}_{graph.direction}"
+    block = Block(name, inner or (ADDRESS,), conjunction(guard), body, tuple(o.id for o in ops))
+    headers = tuple(header_of(messages[n], words=True) for n in inner)
+    return DeviceProgram(name, device, "datagram", "process", headers, parser, tables, states, (block,))
+
+
+def end_program(specification: Specification, graph: Graph, root: Root, device: str) -> DeviceProgram | None:
+    """Lower the codecs of one end of one direction (`send` or `recv`); None when there are none."""
+    ops = tuple(o for o in graph.chain() if o.event == root and o.transport is None)
+    if not ops:
+        return None
+    body, tables, states = _bodies(ops, DatagramSight(words=False))
+    messages = {m.name: m for m in specification.messages}
+    named = [n.message for n in walk(body) if isinstance(n, e.Value)]
+    pushed = [n.header for n in walk(body) if isinstance(n, s.Push | s.Pop)]
+    headers = tuple(header_of(messages[n], words=False) for n in dict.fromkeys([*named, *pushed]))
+    name = f"{graph.stack}_{graph.direction}_{root}"
+    block = Block(name, (), TRUE, body, tuple(o.id for o in ops))
+    return DeviceProgram(
+        name, device, root, "process", headers, (), tables, states, (block,), named[0] if named else None
+    )

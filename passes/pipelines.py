@@ -1,0 +1,26 @@
+"""Every pass once, and the pipelines that come with Bertha."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bertha_ir.registry import Registry
+
+if TYPE_CHECKING:
+    from bertha_ir.passes.base import Pass
+
+PASSES: Registry[type[Pass]] = Registry("pass", "bertha_ir.passes")
+PASSES.add("expand", "bertha_ir.passes.expand:Expand")
+PASSES.add("canonicalize", "bertha_ir.passes.canonicalize:Canonicalize")
+PASSES.add("undo", "bertha_ir.passes.undo:Undo")
+PASSES.add("place", "bertha_ir.passes.place:Place")
+PASSES.add("lower", "bertha_ir.passes.lower:Lower")
+
+PIPELINES = {
+    # Undo reads the constants that canonicalize has made of destinations; placing reads what undo has added.
+    "default": "expand,canonicalize,undo,place,lower",
+    # As written: nothing is simplified. For finding out which pass an error comes from.
+    "no-opt": "expand,undo,place,lower",
+    # Up to the plan, for looking at it.
+    "plan": "expand,canonicalize,undo,place",
+}

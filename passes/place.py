@@ -1,0 +1,170 @@
+"""place: decide which device runs each path op: policy's order first, then the cost model, in path order."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, ClassVar
+
+from attrs import evolve, frozen
+
+from bertha_ir.diagnostics import Collector, Label
+from bertha_ir.passes.base import Module, Pass
+from bertha_ir.passes.candidates import Candidate, candidates, ledger_of
+from bertha_ir.passes.codes import CH203NowhereToRun
+from bertha_ir.passes.costs import MESSAGE_BYTES, crossings, op_latency
+from bertha_ir.passes.topology import Path, path_of
+from bertha_ir.plan import Binding, LedgerEntry, Plan, Refusal
+from bertha_ir.text import print_ir
+
+if TYPE_CHECKING:
+    from bertha_ir.passes.base import Context, Fact
+    from bertha_ir.spec import Specification, Stack
+    from bertha_ir.stack import Graph, Op
+
+
+@frozen
+class Place(Pass):
+    """`shard` between `c1` and `h1` with `prefer shard on [kernel(h1), tor]` -> `shard` on `kernel(h1)`; `tor` stands by.
+
+    Exact for what it decides: the binding of each path op, in path order, least by (rank in the policy's list, cost),
+    by dynamic programming over op × stop. Ops are not reordered.
+    """
+
+    name: ClassVar[str] = "place"
+    requires: ClassVar[frozenset[Fact]] = frozenset({"expanded", "undone"})
+    establishes: ClassVar[frozenset[Fact]] = frozenset({"placed"})
+
+    def run(self, module: Module, context: Context) -> Module:
+        """Return the module with one plan per stack."""
+        collector = Collector()
+        plans = [_plan(module, stack, context, collector) for stack in module.specification.stacks]
+        collector.check()
+        return evolve(module, plans=tuple(p for p in plans if p is not None))
+
+
+def _plan(module: Module, stack: Stack, context: Context, collector: Collector) -> Plan | None:
+    specification = module.specification
+    path = path_of(stack, specification.site, collector)
+    if path is None:
+        return None
+    bindings: list[Binding] = []
+    refusals: list[Refusal] = []
+    ledger: list[LedgerEntry] = []
+    graphs = module.directions(stack.name)
+    for graph in sorted(graphs, key=lambda g: g.direction):
+        placing = _Placing(specification, graph, path, context, collector)
+        placing.run(bindings, refusals)
+        ledger += [entry for op in _path_ops(graph) for entry in ledger_of(op, graph)]
+    for graph in graphs:
+        bindings += _derived(graph, bindings, path, context, specification)
+    return Plan(
+        stack.name, stack.ends, path.hosts if specification.site.devices else (None, None), graphs[0].service,
+        tuple(s.name for s in path.stops), tuple(bindings), tuple(refusals), crossings(path, context.cost_model),
+        tuple(ledger), _assumptions(specification), MESSAGE_BYTES, type(context.cost_model).__name__,
+        hashlib.sha256(print_ir(stack).encode()).hexdigest(),
+    )  # fmt: skip
+
+
+def _assumptions(specification: Specification) -> tuple[str, ...]:
+    notes = [f"no workload is given: costs are those of a message of {MESSAGE_BYTES} bytes"]
+    if not specification.site.devices:
+        notes.append("no site is given: nothing is known of the devices between the ends")
+    return tuple(notes)
+
+
+def _path_ops(graph: Graph) -> tuple[Op, ...]:
+    return tuple(o for o in graph.chain() if o.side == "path" and o.derived_from is None)
+
+
+@frozen
+class _Placing:
+    """The placement of one direction's path ops."""
+
+    specification: Specification
+    graph: Graph
+    path: Path
+    context: Context
+    collector: Collector
+
+    def run(self, bindings: list[Binding], refusals: list[Refusal]) -> None:
+        ops = _path_ops(self.graph)
+        options: list[tuple[Candidate, ...]] = []
+        for op in ops:
+            found, refused = candidates(op, self.graph, self.path, self.specification, self.context)
+            refusals += refused
+            if not found:
+                self._nowhere(op, refused)
+                return
+            options.append(found)
+        chosen = self._cheapest(ops, options)
+        standby = set.intersection(*({c.index for c in found} for found in options)) if options else set()
+        for op, found, choice in zip(ops, options, chosen, strict=True):
+            for candidate in found:
+                active = candidate is choice
+                if active or candidate.index in standby:
+                    bindings.append(self._binding(op, candidate, active=active))
+
+    def _nowhere(self, op: Op, refused: tuple[Refusal, ...]) -> None:
+        reasons = "; ".join(f"{r.device}: {r.reason}" for r in refused)
+        labels = tuple(Label(r.span, f"{r.device}: {r.reason}") for r in refused if r.span and r.span != op.span)
+        self.collector.add(
+            CH203NowhereToRun,
+            f"no device on the path can run `{op.chunnel}`: {reasons}",
+            op.span,
+            "relax the policy, add a device that can, or change the chunnel",
+            labels,
+        )
+
+    def _cheapest(self, ops: tuple[Op, ...], options: list[tuple[Candidate, ...]]) -> tuple[Candidate, ...]:
+        """Return one candidate per op, stops never going back, least by (sum of ranks, sum of latencies)."""
+        best: list[tuple[tuple[int, float, int], tuple[Candidate, ...]]] = [((0, 0.0, 0), ())]
+        for op, found in zip(ops, options, strict=True):
+            reached = []
+            for candidate in found:
+                rank, latency = self._rank(op, candidate), op_latency(candidate, self.context.cost_model)
+                before = [(k, c) for k, c in best if not c or c[-1].index <= candidate.index]
+                if before:
+                    key, chosen = min(before, key=lambda kc: kc[0])
+                    step = (key[0] + rank, key[1] + (latency or 0.0), key[2] + candidate.index)
+                    reached.append((step, (*chosen, candidate)))
+            best = reached or best
+        return min(best, key=lambda kc: kc[0])[1]
+
+    def _rank(self, op: Op, candidate: Candidate) -> int:
+        order = self._order(op)
+        return order.index(candidate.stop.name) if candidate.stop.name in order else len(order)
+
+    def _order(self, op: Op) -> tuple[str, ...]:
+        rules = self.specification.site.policy.prefer
+        return next((rule.devices for rule in rules if rule.chunnel == op.chunnel), ())
+
+    def _binding(self, op: Op, candidate: Candidate, *, active: bool) -> Binding:
+        order = self._order(op)
+        name = candidate.stop.name
+        if name in order:
+            why = f"number {order.index(name) + 1} of the policy's `prefer {op.chunnel}`"
+        else:
+            why = "cheapest by the cost model" if active else "can run it"
+        hook = candidate.stop.request if self.graph.direction == "request" else candidate.stop.response
+        latency = op_latency(candidate, self.context.cost_model)
+        return Binding(op.id, self.graph.direction, name, candidate.backend, hook, active, why, latency)
+
+
+def _derived(
+    graph: Graph, bindings: list[Binding], path: Path, context: Context, specification: Specification
+) -> list[Binding]:
+    """Bind ops that undo others to wherever those run; a process undoes by relaying."""
+    made = []
+    stops = {s.name: s for s in path.stops}
+    for op in graph.chain():
+        for source in [b for b in bindings if b.op == op.derived_from and b.hook != "process"]:
+            found, _ = candidates(op, graph, path, specification, context)
+            for candidate in (c for c in found if c.stop is stops[source.device]):
+                latency = op_latency(candidate, context.cost_model)
+                made.append(
+                    Binding(
+                        op.id, graph.direction, source.device, candidate.backend, candidate.stop.response,
+                        source.active, f"undoes {source.op} in replies", latency,
+                    )  # fmt: skip
+                )
+    return made

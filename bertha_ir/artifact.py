@@ -1,0 +1,249 @@
+"""Artifact folders: what is in their manifest, and how one is written whole or not at all.
+
+A folder is built beside its destination, under the name `.NAME.bertha-PID-RANDOM`, and takes the destination's place in
+one step of the file system: a plain rename when nothing is there, `renameat2(RENAME_EXCHANGE)` on Linux when an older
+artifact is. Whoever looks, at whatever moment, or after the compiler was killed, finds the old folder or the new one.
+
+Where that call is missing (other systems, some network file systems), the old folder is renamed away first; a compiler
+killed between those two renames leaves the old folder under its temporary name and nothing at the destination.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from attrs import asdict, frozen
+
+from bertha_ir import __version__
+from bertha_ir.codes import CH401OutputNotArtifact, CH402OutputUnwritable, CH403PathEscapes
+from bertha_ir.diagnostics import BerthaError, Code, Diagnostic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+SCHEMA = 1
+MANIFEST = "manifest.json"
+_PATH = re.compile(r"(?!\.{1,2}(/|$))[A-Za-z0-9_.+-]+(/(?!\.{1,2}(/|$))[A-Za-z0-9_.+-]+)*")
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
+
+
+@frozen
+class ManifestStack:
+    """A stack of the artifact. `service` is where the second end listens, as far as the site tells: [ip or null, port];
+    the ip is dotted.
+    """
+
+    ends: tuple[str, str]
+    service: tuple[str | None, int] | None = None
+
+
+@frozen
+class ManifestProgram:
+    """A device program of the artifact and its files. `active`: the plan's choice; otherwise a standby."""
+
+    name: str
+    stack: str
+    backend: str
+    device: str
+    root: str
+    hook: str
+    files: tuple[str, ...]
+    active: bool
+
+
+def to_json(value: object) -> bytes:
+    """Return deterministic JSON: sorted keys, two spaces, UTF-8, a newline at the end."""
+    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def manifest(
+    plan: str,
+    stacks: Mapping[str, ManifestStack],
+    programs: Sequence[ManifestProgram],
+    files: Mapping[str, bytes],
+    toolchain: Mapping[str, str],
+) -> bytes:
+    """Return the text of `manifest.json` (docs/json.md). `plan` is the plan's id; `files`, all files but this one."""
+    return to_json(
+        {
+            "schema": SCHEMA,
+            "bertha": __version__,
+            "plan": plan,
+            "stacks": {name: asdict(stack) for name, stack in stacks.items()},
+            "programs": [asdict(program) for program in programs],
+            "files": {path: hashlib.sha256(content).hexdigest() for path, content in files.items()},
+            "toolchain": dict(toolchain),
+        }
+    )
+
+
+def write(files: Mapping[str, bytes], out: Path) -> None:
+    """Make `out` a folder of exactly these files (path below it → content), replacing an older artifact there.
+
+    Parents are created. BerthaError when `out` is not an artifact's folder, when a path leaves it, or when the
+    system refuses; `out` is then as it was.
+    """
+    _check_paths(files)
+    out = Path(os.path.realpath(out))
+    _check_replaceable(out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(out)
+        _build_and_swap(files, out)
+    except OSError as error:
+        _refuse(CH402OutputUnwritable, f"`{out}` cannot be written: {_reason(error)}", cause=error)
+
+
+def stale(out: Path, files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Return how the folder `out` is not exactly `files`, one `PATH: WHAT` each, by path; empty when it is.
+
+    What building and running an artifact leaves in it (`*.o`, `__pycache__`) does not count. BerthaError when `out` is
+    not an artifact's folder.
+    """
+    if out.exists():
+        _check_replaceable(out)
+    there = {path.relative_to(out).as_posix() for path in _files(out)}
+    found = dict.fromkeys(there - files.keys(), "not part of the artifact")
+    for path, content in files.items():
+        if path not in there:
+            found[path] = "missing"
+        elif (out / path).read_bytes() != content:
+            found[path] = "differs"
+    return tuple(f"{path}: {found[path]}" for path in sorted(found))
+
+
+def _files(out: Path) -> Iterator[Path]:
+    for path in out.rglob("*"):
+        if not path.is_dir() and path.suffix != ".o" and "__pycache__" not in path.parts:
+            yield path
+
+
+def _refuse(code: type[Code], message: str, help: str | None = None, cause: Exception | None = None) -> NoReturn:  # noqa: A002  (the field's name everywhere)
+    raise BerthaError((Diagnostic(code, message, None, help),)) from cause
+
+
+def _reason(error: OSError) -> str:
+    reason = (error.strerror or str(error)).lower()
+    return f"{reason}: `{error.filename}`" if error.filename else reason
+
+
+def _check_paths(files: Mapping[str, bytes]) -> None:
+    folders = {parent.as_posix() for path in files for parent in Path(path).parents}
+    for path in files:
+        if not _PATH.fullmatch(path) or path in folders:
+            _refuse(CH403PathEscapes, f"`{path}` is no name for a file of an artifact")
+
+
+def _check_replaceable(out: Path) -> None:
+    hint = "name a new or empty folder, or one that `bertha compile` wrote"
+    try:
+        if not out.exists() or (out.is_dir() and (not any(out.iterdir()) or _is_manifest(out / MANIFEST))):
+            return
+    except OSError as error:
+        _refuse(CH402OutputUnwritable, f"`{out}` cannot be read: {_reason(error)}", cause=error)
+    what = "a folder that Bertha did not write" if out.is_dir() else "not a folder"
+    _refuse(CH401OutputNotArtifact, f"`{out}` is {what}", hint)
+
+
+def _is_manifest(path: Path) -> bool:
+    try:
+        content = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return False
+    return isinstance(content, dict) and "bertha" in content and isinstance(content.get("schema"), int)
+
+
+def _build_and_swap(files: Mapping[str, bytes], out: Path) -> None:
+    built = out.with_name(f".{out.name}.bertha-{os.getpid()}-{secrets.token_hex(4)}")
+    built.mkdir()
+    try:
+        for path, content in files.items():
+            _write_file(built / path, content)
+        for folder in (built, *(p for p in built.rglob("*") if p.is_dir())):
+            _sync(folder)
+        _swap(built, out)
+        _sync(out.parent)
+    finally:  # what is there now is the old folder, or what an error left half made
+        shutil.rmtree(built, ignore_errors=True)
+
+
+def _write_file(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _swap(built: Path, out: Path) -> None:
+    """Put `built` in the place of `out`; if `out` was there, it is under the name `built` afterwards."""
+    try:
+        built.rename(out)  # atomic where `out` is missing or, on POSIX, an empty folder
+    except OSError as error:
+        if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+            raise
+        if not _exchange(built, out):
+            aside = built.with_name(f"{built.name}-old")
+            out.rename(aside)
+            try:
+                built.rename(out)
+            except OSError:
+                aside.rename(out)
+                raise
+            aside.rename(built)
+
+
+def _exchange(a: Path, b: Path) -> bool:
+    """Exchange two folders in one atomic step; False where the system has no such call."""
+    if sys.platform != "linux":
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "renameat2"):
+        return False
+    if libc.renameat2(_AT_FDCWD, os.fsencode(a), _AT_FDCWD, os.fsencode(b), _RENAME_EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in {errno.EINVAL, errno.ENOSYS}:  # the file system cannot
+        return False
+    raise OSError(code, os.strerror(code), str(b))
+
+
+def _remove_abandoned(out: Path) -> None:
+    """Remove what compilers that were killed left beside `out`.
+
+    A process of our own id is either we, who have nothing there yet, or one that died and whose id we inherited.
+    """
+    pattern = re.compile(re.escape(f".{out.name}.bertha-") + r"(\d+)-[0-9a-f]{8}(-old)?")
+    for sibling in out.parent.iterdir():
+        found = pattern.fullmatch(sibling.name)
+        if found and (int(found[1]) == os.getpid() or not _is_running(int(found[1]))):
+            shutil.rmtree(sibling, ignore_errors=True)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # another user's process; or no process id at all
+        return True
+    return True

@@ -1,0 +1,44 @@
+"""The mistakes in what surrounds a compilation: files to read and folders to write."""
+
+from bertha_ir.diagnostics import Code
+
+
+class CH400InputUnreadable(Code):
+    """an input file that cannot be read.
+
+    What: a file named on the command line does not exist, is a folder, or may not be read.
+    Why: nothing is compiled unless all of the specification is there.
+    Example: `bertha check kv.chunel`, where the file is called `kv.chunnel`.
+    Fix: correct the path; name the `.chunnel` files of a folder one by one; make the file readable.
+    """
+
+
+class CH401OutputNotArtifact(Code):
+    """an output path that is no artifact folder.
+
+    What: the path given to `-o` or `--check` is a file, or a folder with content that Bertha did not write.
+    Why: `-o` replaces the folder as a whole, and replacing a folder that is not Bertha's would lose its files.
+    Example: `bertha compile kv.chunnel -o .`
+    Fix: name a folder that does not exist yet, an empty one, or one that an earlier `bertha compile` wrote.
+    """
+
+
+class CH402OutputUnwritable(Code):
+    """an output folder that cannot be written.
+
+    What: the system refused to create, fill or replace the output folder; what was there before is unchanged.
+    Why: an artifact folder is written whole or not at all.
+    Example: `bertha compile kv.chunnel -o /proc/kv`
+    Fix: the system's reason is in the message: choose another place, free space, or change permissions.
+    """
+
+
+class CH403PathEscapes(Code):
+    """a file of an artifact that would lie outside its folder.
+
+    What: a backend named a file by an absolute path, by `..`, by a name that is also a folder, or with characters that
+    not every system takes.
+    Why: writing it would touch what is not the artifact's.
+    Example: a plug-in backend that derives a file name from a name in the specification without mangling it.
+    Fix: report it to the backend's author; renaming the stack or device in the specification may help until then.
+    """

@@ -2,8 +2,10 @@
 
 import errno
 import hashlib
+import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +18,17 @@ from bertha_ir.artifact import ManifestProgram, ManifestStack, manifest, stale, 
 from bertha_ir.diagnostics import BerthaError
 
 KILLS = 50
+EVENTS = {
+    "open",
+    "os.mkdir",
+    "os.rename",
+    "os.remove",
+    "os.rmdir",
+    "os.scandir",
+    "os.listdir",
+    "ctypes.dlsym",
+    "shutil.rmtree",
+}
 WRITER = """
 import itertools, sys
 from pathlib import Path
@@ -196,4 +209,35 @@ def test_killed_at_any_moment_the_old_folder_or_the_new_one_is_there(tmp_path: P
     assert leftovers > KILLS // 4, "the kills came between the writes, so this test showed nothing"
     write(bundle(), out)
     assert tree(out) == bundle()
+    assert names(tmp_path) == {"out"}
+
+
+def killed_at_event(number: int, files: dict[str, bytes], out: Path) -> bool:
+    """Write in a child that dies just before its `number`-th use of the file system; False when it came to its end."""
+    child = os.fork()
+    if child == 0:
+        events = itertools.count()
+
+        def die(event: str, _arguments: object) -> None:
+            if event in EVENTS and next(events) == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(die)
+        write(files, out)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0
+
+
+def test_killed_before_every_step_the_old_folder_or_the_new_one_is_there(tmp_path: Path) -> None:
+    """However far a compiler came, the folder is the old one or the new one, and new only once it is complete."""
+    out, seen = tmp_path / "out", []
+    for number in itertools.count():
+        write(bundle(b"one"), out)
+        killed = killed_at_event(number, bundle(b"two"), out)
+        seen.append([bundle(b"one"), bundle(b"two")].index(tree(out)))
+        if not killed:
+            break
+    assert seen == sorted(seen)
+    assert 0 < sum(seen) < len(seen)
+    write(bundle(), out)
     assert names(tmp_path) == {"out"}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 from attrs import asdict, frozen
 
 from bertha_ir import artifact as artifacts
 from bertha_ir import expr, message, plan, program, spec, stack, stmt, text, types
-from bertha_ir.diagnostics import BerthaError
+from bertha_ir.diagnostics import BerthaError, Collector
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,12 +109,16 @@ def _shown(module: Module) -> object:
 
 def select(specification: Specification, stacks: Sequence[str]) -> Specification:
     """Return a specification with only the named stacks; all of them when none is named. Raises `BerthaError`."""
-    from bertha_ir.codes import unknown_stack  # noqa: PLC0415
+    from bertha_ir.passes.codes import CH211UnknownStack  # noqa: PLC0415
 
     known = [s.name for s in specification.stacks]
+    collector = Collector()
     for name in stacks:
         if name not in known:
-            raise BerthaError((unknown_stack(name, known),))
+            collector.add(
+                CH211UnknownStack, f"no stack is called `{name}`", None, f"stacks: {', '.join(known) or 'none'}"
+            )
+    collector.check()
     chosen = tuple(s for s in specification.stacks if not stacks or s.name in stacks)
     return spec.Specification(specification.messages, specification.chunnels, chosen, specification.site)
 
@@ -142,30 +147,33 @@ def artifact(compiled: Compiled) -> dict[str, bytes]:
         emitted = {f"{folder}/{name}": body.encode() for name, body in printers[placed.backend].emit(unit).items()}
         files |= emitted
         programs.append(_listed(placed, sorted(emitted)))
-    files["plan.json"] = _json({"schema": SCHEMA, "plans": [plan_data(p) for p in compiled.plans]})
-    files["manifest.json"] = artifacts.manifest(compiled.plans, programs, files)
+    files["plan.json"] = artifacts.to_json({"schema": SCHEMA, "plans": [plan_data(p) for p in compiled.plans]})
+    stacks = {p.stack: artifacts.ManifestStack(p.ends, _dotted(p.service)) for p in compiled.plans}
+    files["manifest.json"] = artifacts.manifest(plan_id(compiled.plans), stacks, programs, files, {})
     return files
 
 
-def _listed(placed: PlacedProgram, files: list[str]) -> dict[str, object]:
-    source = placed.program
-    return {
-        "name": source.name,
-        "stack": placed.stack,
-        "backend": placed.backend,
-        "device": source.device,
-        "root": source.root,
-        "hook": source.hook,
-        "active": placed.active,
-        "files": files,
-    }
+def plan_id(plans: tuple[Plan, ...]) -> str:
+    """Return the id of an artifact's plans: the one plan's own, or a hash over all of them."""
+    if len(plans) == 1:
+        return plans[0].id
+    return hashlib.sha256("\n".join(p.id for p in plans).encode()).hexdigest()
+
+
+def _dotted(service: tuple[int | None, int] | None) -> tuple[str | None, int] | None:
+    if service is None or service[0] is None:
+        return service if service is None else (None, service[1])
+    return str(IPv4Address(service[0])), service[1]
+
+
+def _listed(placed: PlacedProgram, files: list[str]) -> artifacts.ManifestProgram:
+    made = placed.program
+    return artifacts.ManifestProgram(
+        made.name, placed.stack, placed.backend, made.device, made.root, made.hook, tuple(files), placed.active
+    )
 
 
 def plan_data(value: Plan) -> dict[str, object]:
     """Return a plan as plain data for JSON: its fields, its `id`, and its latency in nanoseconds."""
     data = asdict(value, filter=lambda attribute, _: attribute.name != "span")
     return {"id": value.id, **data, "latency_ns": value.latency_ns}
-
-
-def _json(data: object) -> bytes:
-    return (json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()

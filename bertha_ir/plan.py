@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from bertha_ir.source import Span
 
 
+Hook = Literal["ingress", "egress", "pipeline", "process"]
+
+
 @frozen
 class Binding:
     """An op on a device. `active`: the plan's choice; otherwise a standby that negotiation may choose instead.
@@ -23,7 +26,7 @@ class Binding:
     direction: Literal["request", "response"]
     device: str
     backend: str
-    hook: str
+    hook: Hook
     active: bool
     reason: str
     latency_ns: float | None = None

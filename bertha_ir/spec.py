@@ -202,7 +202,7 @@ class Device:
 
 @frozen
 class Link:
-    """A link between two devices: `pcie`, `ethernet`, `loopback` …"""
+    """A link between two devices: `pcie`, `ethernet` or `loopback`."""
 
     a: str
     b: str
@@ -270,4 +270,3 @@ class Specification:
     def message(self, name: str) -> Message:
         """Return a message; KeyError when there is none of that name."""
         return {m.name: m for m in self.messages}[name]
-

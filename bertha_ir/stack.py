@@ -6,6 +6,7 @@ flows: which headers of the message can be read there, or who hides them.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from attrs import field, frozen
@@ -110,4 +111,4 @@ APPLICATION = "application"
 def connect(ops: tuple[Op, ...], layouts: tuple[Layout, ...]) -> tuple[Edge, ...]:
     """Return the edges of a chain; `layouts` has one more item than `ops`."""
     names = [APPLICATION, *(o.id for o in ops), APPLICATION]
-    return tuple(Edge(a, b, kind) for a, b, kind in zip(names, names[1:], layouts, strict=True))
+    return tuple(Edge(a, b, kind) for (a, b), kind in zip(pairwise(names), layouts, strict=True))

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attrs import evolve, fields, has
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Hashable, Iterator
+
+    from attrs import AttrsInstance
 
 T = TypeVar("T")
 
 
 @cache
-def _children(cls: type) -> tuple[str, ...]:
-    return tuple(a.name for a in fields(cls) if a.eq and a.init)
+def _children(cls: Hashable) -> tuple[str, ...]:
+    return tuple(a.name for a in fields(cast("type[AttrsInstance]", cls)) if a.eq and a.init)
 
 
 def walk(node: object) -> Iterator[Any]:
@@ -25,7 +27,7 @@ def walk(node: object) -> Iterator[Any]:
             yield from walk(item)
     elif has(type(node)):
         yield node
-        for name in _children(type(node)):
+        for name in _children(cast("Hashable", type(node))):
             yield from walk(getattr(node, name))
 
 
@@ -41,7 +43,7 @@ def transform(node: T, change: Callable[[Any], Any]) -> T:
     if not has(type(node)):
         return node
     new = {}
-    for name in _children(type(node)):
+    for name in _children(cast("Hashable", type(node))):
         old = getattr(node, name)
         child = transform(old, change)
         if child is not old:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attrs import frozen
-
-from bertha_ir import expr as e
 from bertha_ir.passes.effects import effects, independent
 from bertha_ir.passes.layout import fields_read, network_headers, visible
 from bertha_ir.passes.lowering.program import datagram_program, frame_part, merge
+
+from bertha_ir import expr as e
 from bertha_ir.plan import LedgerEntry, Refusal
 from bertha_ir.walk import walk
 
 if TYPE_CHECKING:
     from bertha_ir.passes.base import Context
     from bertha_ir.passes.topology import Path, Stop
+
     from bertha_ir.program import DeviceProgram
     from bertha_ir.spec import Specification
     from bertha_ir.stack import Graph, Op
@@ -62,36 +63,39 @@ def _list(names: frozenset[str]) -> str:
     return ", ".join(sorted(names)) or "nothing"
 
 
-def candidates(
-    op: Op, graph: Graph, path: Path, specification: Specification, context: Context
-) -> tuple[tuple[Candidate, ...], tuple[Refusal, ...]]:
-    """Return the stops that can run an op, in the direction's order, and the refusals of the others."""
-    stops = path.stops if graph.direction == "request" else path.stops[::-1]
-    found: list[Candidate] = []
-    refused: list[Refusal] = []
-    for index, stop in enumerate(stops[1:], 1):
-        result = _try(op, graph, stop, index, specification, context)
-        if isinstance(result, Candidate):
-            found.append(result)
-        else:
-            refused.append(result)
-    return tuple(found), tuple(refused)
+@frozen
+class Sites:
+    """Where the path ops of one direction may run: the stops of the path, by body, policy and backend."""
 
+    graph: Graph
+    path: Path
+    specification: Specification
+    context: Context
 
-def _try(
-    op: Op, graph: Graph, stop: Stop, index: int, specification: Specification, context: Context
-) -> Candidate | Refusal:
-    reason = _moves(op, graph) or _sees(op, graph, stop, specification) or _policy(op, stop, specification)
-    reason = reason or _position(graph, stop)
-    target = context.targets.get(stop.kind)
-    if reason is None and target is None:
-        reason = f"no backend makes programs for a {stop.kind}"
-    if reason is not None or target is None:
-        return Refusal(op.id, stop.name, reason or "", op.span)
-    program = lower_one(op, graph, stop, specification)
-    if problems := target.check(program):
-        return Refusal(op.id, stop.name, problems[0].message, problems[0].span or op.span)
-    return Candidate(stop, index, target.name, program)
+    def candidates(self, op: Op) -> tuple[tuple[Candidate, ...], tuple[Refusal, ...]]:
+        """Return the stops that can run an op, in the direction's order, and the refusals of the others."""
+        stops = self.path.stops if self.graph.direction == "request" else self.path.stops[::-1]
+        tried = [self._try(op, stop, index) for index, stop in enumerate(stops[1:], 1)]
+        found = tuple(t for t in tried if isinstance(t, Candidate))
+        return found, tuple(t for t in tried if isinstance(t, Refusal))
+
+    def _try(self, op: Op, stop: Stop, index: int) -> Candidate | Refusal:
+        target = self.context.targets.get(stop.kind)
+        reason = self._objection(op, stop)
+        if target is None or reason is not None:
+            return Refusal(op.id, stop.name, reason or f"no backend makes programs for a {stop.kind}", op.span)
+        program = lower_one(op, self.graph, stop, self.specification)
+        if problems := target.check(program):
+            return Refusal(op.id, stop.name, problems[0].message, problems[0].span or op.span)
+        return Candidate(stop, index, target.name, program)
+
+    def _objection(self, op: Op, stop: Stop) -> str | None:
+        return (
+            _moves(op, self.graph)
+            or _sees(op, self.graph, stop, self.specification)
+            or _policy(op, stop, self.specification)
+            or _position(self.graph, stop)
+        )
 
 
 def lower_one(op: Op, graph: Graph, stop: Stop, specification: Specification) -> DeviceProgram:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import evolve, frozen
+from bertha_ir.passes.base import Module, Pass
+from bertha_ir.passes.effects import effects
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
 from bertha_ir.interpreter.evaluate import constant
-from bertha_ir.passes.base import Module, Pass
-from bertha_ir.passes.effects import effects
 from bertha_ir.stack import Graph, Op, connect
 from bertha_ir.walk import transform
 
 if TYPE_CHECKING:
     from bertha_ir.passes.base import Context, Fact
+
     from bertha_ir.program import Table
 
 
@@ -49,7 +50,7 @@ def fold(body: s.Body, tables: tuple[Table, ...] = ()) -> s.Body:
     """Return a body with constant subexpressions computed and branches decided."""
     arrays = {t.name: t for t in tables if t.kind == "array"}
 
-    def change(node: Any) -> Any:  # noqa: ANN401  (any node)
+    def change(node: Any) -> Any:  # noqa: ANN401, PLR0911  (any node; one row a rule)
         match node:
             case e.Binary("%", _, e.Const(1)):
                 return e.Const(0, node.type, node.span)
@@ -62,11 +63,18 @@ def fold(body: s.Body, tables: tuple[Table, ...] = ()) -> s.Body:
             case e.Part(e.Const((ip, port)), part):
                 return e.Const(ip if part == "ip" else port, node.type, node.span)
             case e.Element(table, e.Const(int(index))) if table in arrays:
-                words = arrays[table].entries[index].values
-                return e.Const(words if len(words) > 1 else words[0], node.type, node.span)
+                return _row(arrays[table].entries[index].values, node)
         return node
 
     return _decide(transform(body, change))
+
+
+def _row(words: tuple[int, ...], node: e.Element) -> e.Const:
+    match words:
+        case (ip, port):
+            return e.Const((ip, port), node.type, node.span)
+        case _:
+            return e.Const(words[0], node.type, node.span)
 
 
 def _decide(body: s.Body) -> s.Body:

@@ -92,3 +92,13 @@ class CH210BadPipeline(Code):
     Example: `--pipeline place,expand`: placing needs the expanded ops.
     Fix: see `bertha passes` for the passes, their needs, and the pipelines that come with Bertha.
     """
+
+
+class CH211UnknownStack(Code):
+    """a stack that no file declares.
+
+    What: `--stack` names a stack that none of the files declares.
+    Why: there is nothing to compile under that name.
+    Example: `bertha compile kv.chunnel --stack vk -o out`.
+    Fix: use one of the names that the message lists.
+    """

@@ -5,24 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from attrs import frozen
+from bertha_ir.passes.base import Module, Pass
+from bertha_ir.passes.guarantees import check_guarantees
+from bertha_ir.passes.layout import after, check_visible, start
+from bertha_ir.passes.substitute import Names, body_of, states_of, tables_of
 
 from bertha_ir.diagnostics import Collector
-from bertha_ir.passes.base import Module, Pass
-from bertha_ir.passes.layout import after, check_visible, start
-from bertha_ir.passes.guarantees import check_guarantees
-from bertha_ir.passes.substitute import Names, body_of, states_of, tables_of
-from bertha_ir.program import State, Table
 from bertha_ir.spec import Direction, Event, Handler, Instance, Site, Specification, Stack, Transport
 from bertha_ir.stack import Graph, Layout, Op, Side, connect
 
 if TYPE_CHECKING:
     from bertha_ir.passes.base import Context, Fact
 
+    from bertha_ir.program import State, Table
+
 
 @frozen
 class Expand(Pass):
     """`stack kv { request: serialize(K) |> shard(…) |> udp(4242); }` -> `serialize.send, shard.packet, udp.send,
-    udp.recv, serialize.recv`."""
+    udp.recv, serialize.recv`.
+    """
 
     name: ClassVar[str] = "expand"
     establishes: ClassVar[frozenset[Fact]] = frozenset({"expanded"})
@@ -79,7 +81,7 @@ class _Expansion:
     def _handler(self, instance: Instance, event: Event) -> Handler | None:
         """Return a handler; a transport has both a `send` and a `recv`, empty if it does not spell them out."""
         handler = instance.chunnel.handler(event)
-        if handler is None and instance.chunnel.transport is not None and event != "packet" and event != "timer":
+        if handler is None and instance.chunnel.transport is not None and event not in {"packet", "timer"}:
             return Handler(event, (), span=instance.chunnel.span)
         return handler
 
@@ -108,7 +110,8 @@ class _Expansion:
 
 def service(site: Site, stack: Stack) -> tuple[int | None, int] | None:
     """Return where the second end of a stack listens: the address of its host, if the site gives it, and the `port`
-    argument of its request's transport. None for a stack without such a port."""
+    argument of its request's transport. None for a stack without such a port.
+    """
     request = next((d for d in stack.directions if d.name == "request"), None)
     if request is None:
         return None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bertha_ir.passes.codes import CH201FieldHidden
+
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
-from bertha_ir.passes.codes import CH201FieldHidden
 from bertha_ir.stack import Layout
 from bertha_ir.walk import walk
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from attrs import evolve, frozen
-
-from bertha_ir.diagnostics import Collector
 from bertha_ir.passes.base import Module, Pass
 from bertha_ir.passes.codes import CH207EndCannotRun
 from bertha_ir.passes.lowering.program import datagram_program, end_program, frame_part, merge
 from bertha_ir.passes.topology import Path, Stop, path_of, ports_through
-from bertha_ir.plan import PlacedProgram
+
+from bertha_ir.diagnostics import Collector
+from bertha_ir.plan import Hook, PlacedProgram
 
 if TYPE_CHECKING:
     from bertha_ir.passes.base import Context, Fact
-    from bertha_ir.passes.topology import Hook
+
     from bertha_ir.plan import Binding, Plan
     from bertha_ir.program import DeviceProgram
     from bertha_ir.stack import Graph, Op
@@ -56,7 +56,7 @@ def _check(programs: list[PlacedProgram], context: Context, collector: Collector
             )
 
 
-Place = tuple[str, "Hook", str, bool]
+Place = tuple[str, Hook, str, bool]
 
 
 def _frame_programs(module: Module, paths: dict[str, Path]) -> list[PlacedProgram]:
@@ -78,7 +78,7 @@ def _placed_ops(plan: Plan, graph: Graph) -> dict[Place, tuple[Op, ...]]:
         for binding in bindings:
             if binding.op == op.id:
                 place = (binding.device, binding.hook, binding.backend, binding.active)
-                found[place] = (*found.get(place, ()), op)  # type: ignore[index]  # hooks are literals
+                found[place] = (*found.get(place, ()), op)
     return found
 
 

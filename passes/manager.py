@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from attrs import fields, frozen
-
-from bertha_ir.diagnostics import BerthaError, Collector
 from bertha_ir.passes.codes import CH210BadPipeline
 from bertha_ir.passes.pipelines import PASSES, PIPELINES
 from bertha_ir.passes.verify import verify_module
 
+from bertha_ir.diagnostics import BerthaError, Collector
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from attrs import Attribute, AttrsInstance
     from bertha_ir.passes.base import Context, Module, Pass
 
 _STEP = re.compile(r"\s*([a-z][a-z0-9-]*)\s*(?:\{([^{}]*)\})?\s*")
@@ -31,8 +32,12 @@ class Pipeline:
 
 
 def _spelled(step: Pass) -> str:
-    options = [f"{a.name}={getattr(step, a.name)}" for a in fields(type(step)) if getattr(step, a.name) != a.default]
+    options = [f"{a.name}={getattr(step, a.name)}" for a in _options(type(step)) if getattr(step, a.name) != a.default]
     return step.name + (f"{{{' '.join(options)}}}" if options else "")
+
+
+def _options(step: type[Pass]) -> tuple[Attribute[Any], ...]:
+    return tuple(fields(cast("type[AttrsInstance]", step)))
 
 
 def parse_pipeline(text: str) -> Pipeline:
@@ -45,11 +50,11 @@ def parse_pipeline(text: str) -> Pipeline:
     while at < len(text) or not steps:
         found = _STEP.match(text, at)
         if found is None:
-            raise _bad(f"`{text}` is no pipeline", "write pass names separated by commas, such as `expand,place`")
+            _refuse(f"`{text}` is no pipeline", "write pass names separated by commas, such as `expand,place`")
         steps += _named(found[1], found[2])
         at = found.end()
         if at < len(text) and text[at] != ",":
-            raise _bad(f"unexpected `{text[at]}` in the pipeline", "separate passes by commas")
+            _refuse(f"unexpected `{text[at]}` in the pipeline", "separate passes by commas")
         at += 1
     _check_order(steps)
     return Pipeline(tuple(steps))
@@ -59,19 +64,19 @@ def _named(name: str, options: str | None) -> list[Pass]:
     if name in PIPELINES and options is None:
         return list(parse_pipeline(PIPELINES[name]).passes) if PIPELINES[name] else []
     if name not in PASSES.names():
-        raise _bad(f"no pass or pipeline is called `{name}`", f"passes: {', '.join(PASSES.names())}")
+        _refuse(f"no pass or pipeline is called `{name}`", f"passes: {', '.join(PASSES.names())}")
     cls = PASSES.get(name)
     given = dict(_option(item) for item in (options or "").split())
-    known = {a.name for a in fields(cls)}
+    known = {a.name for a in _options(cls)}
     if unknown := sorted(set(given) - known):
-        raise _bad(f"`{name}` has no option `{unknown[0]}`", f"its options: {', '.join(sorted(known)) or 'none'}")
+        _refuse(f"`{name}` has no option `{unknown[0]}`", f"its options: {', '.join(sorted(known)) or 'none'}")
     return [cls(**given)]
 
 
 def _option(item: str) -> tuple[str, str]:
     name, equals, value = item.partition("=")
     if not equals:
-        raise _bad(f"the option `{item}` has no value", f"write `{item}=…`")
+        _refuse(f"the option `{item}` has no value", f"write `{item}=…`")
     return name, value
 
 
@@ -80,17 +85,17 @@ def _check_order(steps: list[Pass]) -> None:
     for step in steps:
         if missing := sorted(step.requires - known):
             makers = [n for n in PASSES.names() if missing[0] in PASSES.get(n).establishes]
-            raise _bad(
+            _refuse(
                 f"`{step.name}` needs what is not established before it: {', '.join(missing)}",
                 f"run `{makers[0]}` before it" if makers else None,
             )
         known |= step.establishes
 
 
-def _bad(message: str, help_: str | None) -> BerthaError:
+def _refuse(message: str, help_: str | None) -> NoReturn:
     collector = Collector()
     collector.add(CH210BadPipeline, message, None, help_)
-    return BerthaError(tuple(collector.found))
+    raise BerthaError(tuple(collector.found))
 
 
 def run_pipeline(

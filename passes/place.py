@@ -6,28 +6,29 @@ import hashlib
 from typing import TYPE_CHECKING, ClassVar
 
 from attrs import evolve, frozen
-
-from bertha_ir.diagnostics import Collector, Label
 from bertha_ir.passes.base import Module, Pass
-from bertha_ir.passes.candidates import Candidate, candidates, ledger_of
+from bertha_ir.passes.candidates import Candidate, Sites, ledger_of
 from bertha_ir.passes.codes import CH203NowhereToRun
 from bertha_ir.passes.costs import MESSAGE_BYTES, crossings, op_latency
-from bertha_ir.passes.topology import Path, path_of
+from bertha_ir.passes.topology import path_of
+
+from bertha_ir.diagnostics import Collector, Label
 from bertha_ir.plan import Binding, LedgerEntry, Plan, Refusal
 from bertha_ir.text import print_ir
 
 if TYPE_CHECKING:
     from bertha_ir.passes.base import Context, Fact
+
     from bertha_ir.spec import Specification, Stack
     from bertha_ir.stack import Graph, Op
 
 
 @frozen
 class Place(Pass):
-    """`shard` between `c1` and `h1` with `prefer shard on [kernel(h1), tor]` -> `shard` on `kernel(h1)`; `tor` stands by.
+    """`shard`, and `prefer shard on [kernel(h1), tor]` -> `shard` on `kernel(h1)`; `tor` stands by.
 
     Exact for what it decides: the binding of each path op, in path order, least by (rank in the policy's list, cost),
-    by dynamic programming over op × stop. Ops are not reordered.
+    by dynamic programming over ops and stops. Ops are not reordered.
     """
 
     name: ClassVar[str] = "place"
@@ -52,11 +53,11 @@ def _plan(module: Module, stack: Stack, context: Context, collector: Collector) 
     ledger: list[LedgerEntry] = []
     graphs = module.directions(stack.name)
     for graph in sorted(graphs, key=lambda g: g.direction):
-        placing = _Placing(specification, graph, path, context, collector)
+        placing = _Placing(graph, Sites(graph, path, specification, context), collector)
         placing.run(bindings, refusals)
         ledger += [entry for op in _path_ops(graph) for entry in ledger_of(op, graph)]
     for graph in graphs:
-        bindings += _derived(graph, bindings, path, context, specification)
+        bindings += _derived(Sites(graph, path, specification, context), bindings)
     return Plan(
         stack.name, stack.ends, path.hosts if specification.site.devices else (None, None), graphs[0].service,
         tuple(s.name for s in path.stops), tuple(bindings), tuple(refusals), crossings(path, context.cost_model),
@@ -80,17 +81,15 @@ def _path_ops(graph: Graph) -> tuple[Op, ...]:
 class _Placing:
     """The placement of one direction's path ops."""
 
-    specification: Specification
     graph: Graph
-    path: Path
-    context: Context
+    sites: Sites
     collector: Collector
 
     def run(self, bindings: list[Binding], refusals: list[Refusal]) -> None:
         ops = _path_ops(self.graph)
         options: list[tuple[Candidate, ...]] = []
         for op in ops:
-            found, refused = candidates(op, self.graph, self.path, self.specification, self.context)
+            found, refused = self.sites.candidates(op)
             refusals += refused
             if not found:
                 self._nowhere(op, refused)
@@ -121,7 +120,7 @@ class _Placing:
         for op, found in zip(ops, options, strict=True):
             reached = []
             for candidate in found:
-                rank, latency = self._rank(op, candidate), op_latency(candidate, self.context.cost_model)
+                rank, latency = self._rank(op, candidate), op_latency(candidate, self.sites.context.cost_model)
                 before = [(k, c) for k, c in best if not c or c[-1].index <= candidate.index]
                 if before:
                     key, chosen = min(before, key=lambda kc: kc[0])
@@ -135,7 +134,7 @@ class _Placing:
         return order.index(candidate.stop.name) if candidate.stop.name in order else len(order)
 
     def _order(self, op: Op) -> tuple[str, ...]:
-        rules = self.specification.site.policy.prefer
+        rules = self.sites.specification.site.policy.prefer
         return next((rule.devices for rule in rules if rule.chunnel == op.chunnel), ())
 
     def _binding(self, op: Op, candidate: Candidate, *, active: bool) -> Binding:
@@ -146,25 +145,24 @@ class _Placing:
         else:
             why = "cheapest by the cost model" if active else "can run it"
         hook = candidate.stop.request if self.graph.direction == "request" else candidate.stop.response
-        latency = op_latency(candidate, self.context.cost_model)
+        latency = op_latency(candidate, self.sites.context.cost_model)
         return Binding(op.id, self.graph.direction, name, candidate.backend, hook, active, why, latency)
 
 
-def _derived(
-    graph: Graph, bindings: list[Binding], path: Path, context: Context, specification: Specification
-) -> list[Binding]:
+def _derived(sites: Sites, bindings: list[Binding]) -> list[Binding]:
     """Bind ops that undo others to wherever those run; a process undoes by relaying."""
-    made = []
-    stops = {s.name: s for s in path.stops}
-    for op in graph.chain():
-        for source in [b for b in bindings if b.op == op.derived_from and b.hook != "process"]:
-            found, _ = candidates(op, graph, path, specification, context)
-            for candidate in (c for c in found if c.stop is stops[source.device]):
-                latency = op_latency(candidate, context.cost_model)
-                made.append(
-                    Binding(
-                        op.id, graph.direction, source.device, candidate.backend, candidate.stop.response,
-                        source.active, f"undoes {source.op} in replies", latency,
-                    )  # fmt: skip
-                )
-    return made
+    return [
+        _undoing(op, source, candidate, sites)
+        for op in sites.graph.chain()
+        if op.derived_from is not None
+        for candidate in sites.candidates(op)[0]
+        for source in bindings
+        if source.op == op.derived_from and source.hook != "process" and source.device == candidate.stop.name
+    ]
+
+
+def _undoing(op: Op, source: Binding, candidate: Candidate, sites: Sites) -> Binding:
+    latency = op_latency(candidate, sites.context.cost_model)
+    why = f"undoes {source.op} in replies"
+    hook = candidate.stop.response
+    return Binding(op.id, "response", source.device, candidate.backend, hook, source.active, why, latency)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
+from bertha_ir.passes.codes import CH206TableElement
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
-from bertha_ir.passes.codes import CH206TableElement
 from bertha_ir.program import Entry, State, Table
 from bertha_ir.spec import ListArgument, PrefixesArgument, RangesArgument, SecretArgument
 from bertha_ir.types import (
@@ -28,7 +28,7 @@ from bertha_ir.walk import transform
 
 if TYPE_CHECKING:
     from bertha_ir.diagnostics import Collector
-    from bertha_ir.spec import Handler, Instance, Parameter, Transport
+    from bertha_ir.spec import Argument, Handler, Instance, Parameter, Transport
 
 MAX_TABLE_BITS = 128
 
@@ -75,7 +75,7 @@ def body_of(handler: Handler, instance: Instance, names: Names, transport: Trans
             case e.ParamField(name):
                 node = arguments[name]
             case e.Count(table):
-                return e.Const(len(arguments[table].elements), U32, node.span)  # type: ignore[union-attr]
+                return e.Const(_length(arguments[table]), U32, node.span)
             case e.Element() | e.Match():
                 return evolve(node, table=names.of(node.table))
             case e.Contains():
@@ -87,11 +87,17 @@ def body_of(handler: Handler, instance: Instance, names: Names, transport: Trans
     return transform(handler.body, change)
 
 
+def _length(argument: Argument) -> int:
+    if not isinstance(argument, ListArgument):
+        raise e.IllTypedError(argument)
+    return len(argument.elements)
+
+
 def _addresses(transport: Transport | None) -> dict[e.Field, e.Part]:
     if transport is None:
         return {}
     return {
-        getattr(transport, f"{which}_{part}"): e.Part(e.Address(which), part)  # type: ignore[arg-type]
+        getattr(transport, f"{which}_{part}"): e.Part(e.Address(which), part)
         for which in ("src", "dst")
         for part in ("ip", "port")
     }

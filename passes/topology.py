@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from attrs import frozen
-
 from bertha_ir.passes.codes import CH204EndNotPlaced, CH205NoPath
 
 if TYPE_CHECKING:
     from bertha_ir.diagnostics import Collector
+    from bertha_ir.plan import Hook
     from bertha_ir.spec import Device, DeviceKind, Link, Site, Stack
-
-Hook = Literal["ingress", "egress", "pipeline", "process"]
 
 
 @frozen
@@ -50,10 +49,9 @@ def path_of(stack: Stack, site: Site, collector: Collector) -> Path | None:
     """
     if not site.devices:
         return Path(tuple(_process(end, None) for end in stack.ends))
-    hosts = [_host_of(stack, end, site, collector) for end in stack.ends]
-    if hosts[0] is None or hosts[1] is None:
+    client, server = (_host_of(stack, end, site, collector) for end in stack.ends)
+    if client is None or server is None:
         return None
-    client, server = hosts
     if client.name == server.name:
         return Path((_process(client.name, client), _process(server.name, server)))
     return _between(stack, client, server, site, collector)
@@ -95,7 +93,7 @@ def _between(stack: Stack, client: Device, server: Device, site: Site, collector
         Stop(f"kernel({server.name})", "kernel", server.name, server, "ingress", "egress"),
         _process(server.name, server),
     )
-    return Path(stops, tuple(_link(a, b, site) for a, b in zip(names, names[1:], strict=False)))
+    return Path(stops, tuple(_link(a, b, site) for a, b in pairwise(names)))
 
 
 def _process(name: str, device: Device | None) -> Stop:

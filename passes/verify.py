@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bertha_ir.legality import check_stage
-from bertha_ir.stack import APPLICATION
 from bertha_ir.verify import VerifyError, verify_program
+
+from bertha_ir.stack import APPLICATION
 
 if TYPE_CHECKING:
     from bertha_ir.passes.base import Module
+
     from bertha_ir.stack import Graph
 
 
@@ -23,11 +25,13 @@ def verify_module(module: Module) -> None:
 
 def verify_graph(graph: Graph) -> None:
     """Check that a direction is one chain through all its ops, that tables and states are declared, and that every
-    node is legal after expansion."""
+    node is legal after expansion.
+    """
+    where = f"{graph.stack}.{graph.direction}"
     ids = [op.id for op in graph.ops]
     if len(set(ids)) != len(ids):
-        raise VerifyError(graph.stack, "two ops have the same id")
+        raise VerifyError(where, "two ops have the same id")
     if [op.id for op in graph.chain()] != ids or {e.target for e in graph.edges} != {*ids, APPLICATION}:
-        raise VerifyError(f"{graph.stack}.{graph.direction}", "the edges do not lead once through every op")
+        raise VerifyError(where, "the edges do not lead once through every op")
     for op in (*graph.ops, *graph.timers):
-        check_stage("expanded", op.body, f"{graph.stack}.{graph.direction}.{op.id}")
+        check_stage("expanded", op.body, f"{where}.{op.id}")

@@ -1,15 +1,16 @@
 """Lowers the body of one op to the statements of a device program: words only, look-ups as statements, addresses as
-the fields that hold them on this device, checksums kept right."""
+the fields that hold them on this device, checksums kept right.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from attrs import Factory, define, evolve
+from bertha_ir.passes.lowering.wire import fix_checksums, word_type
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
-from bertha_ir.passes.lowering.wire import fix_checksums, word_type
 from bertha_ir.primitives import PRIMITIVES
 from bertha_ir.program import Entry, State, Table
 from bertha_ir.types import BOOL, ENDPOINT, U16, U32, Bits, Bytes, Type, bit_width
@@ -219,5 +220,3 @@ class BodyLowering:
 def _spread(expanded: e.Expr, node: e.Call) -> e.Expr:
     """Give an expanded primitive the place of its call."""
     return evolve(expanded, span=node.span)
-
-

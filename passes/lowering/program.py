@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
-
-from bertha_ir import expr as e
-from bertha_ir import stmt as s
 from bertha_ir.passes.layout import fields_read
 from bertha_ir.passes.lowering.body import BodyLowering
 from bertha_ir.passes.lowering.sight import DatagramSight, FrameSight
 from bertha_ir.passes.lowering.wire import TRUE, Wire, conjunction, header_of
+
+from bertha_ir import expr as e
+from bertha_ir import stmt as s
 from bertha_ir.program import ADDRESS, Block, DeviceProgram, Header, ParseState, Root, State, Table
 from bertha_ir.types import U16, U32
 from bertha_ir.walk import walk
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bertha_ir.passes.lowering.sight import Sight
+
+    from bertha_ir.plan import Hook
     from bertha_ir.spec import Specification, Transport
     from bertha_ir.stack import Graph, Layout, Op
-
-Hook = Literal["ingress", "egress", "pipeline", "process"]
 
 
 @frozen

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bertha_ir.passes.lowering.wire import Wire
+
     from bertha_ir.types import Type
 
 Which = Literal["src", "dst"]
@@ -24,7 +25,9 @@ Part = Literal["ip", "port"]
 class Sight(Protocol):
     """What the lowering of a body asks of a device. `words`: short byte strings are computed with as integers."""
 
-    words: bool
+    @property
+    def words(self) -> bool:
+        """Whether short byte strings are integers here."""
 
     def address(self, which: Which, part: Part) -> e.Field:
         """Return the field that holds a part of an address."""

@@ -78,7 +78,8 @@ class Wire:
 
     def parser(self, inner: tuple[str, ...], port: tuple[str, int] | None) -> tuple[ParseState, ...]:
         """Return the parse states down to `inner`, headers behind the transport's that follow when the transport's
-        field `port[0]` holds `port[1]`."""
+        field `port[0]` holds `port[1]`.
+        """
         names = (*self.front, *self.spine)
         links = [
             (p.message, Transition(self._fixed(p.message) + p.when, name))
@@ -109,7 +110,8 @@ class Wire:
 
     def lengths(self, inner: tuple[str, ...]) -> tuple[e.Expr, ...]:
         """Return the conditions that every length field of the spine fits what is around it, and that the innermost
-        leaves room for `inner`."""
+        leaves room for `inner`.
+        """
         conditions: list[e.Expr] = []
         outer: tuple[e.Expr, int] | None = None
         sizes = {n: self.messages[n].size for n in (*self.spine, *inner)}

@@ -27,8 +27,11 @@ class SourceFile:
 
     def line(self, number: int) -> str:
         """Return the text of 1-based line `number`, without its newline."""
-        lines = self.text.split("\n")
-        return lines[number - 1] if 0 < number <= len(lines) else ""
+        if not 0 < number <= len(self.line_starts):
+            return ""
+        start = self.line_starts[number - 1]
+        end = self.text.find("\n", start)
+        return self.text[start:] if end < 0 else self.text[start:end]
 
 
 @frozen

@@ -1,16 +1,6 @@
-"""The mistakes in what surrounds a compilation: files to read and folders to write."""
+"""The mistakes in what surrounds a compilation: the folders to write."""
 
 from bertha_ir.diagnostics import Code
-
-
-class CH400InputUnreadable(Code):
-    """an input file that cannot be read.
-
-    What: a file named on the command line does not exist, is a folder, or may not be read.
-    Why: nothing is compiled unless all of the specification is there.
-    Example: `bertha check kv.chunel`, where the file is called `kv.chunnel`.
-    Fix: correct the path; name the `.chunnel` files of a folder one by one; make the file readable.
-    """
 
 
 class CH401OutputNotArtifact(Code):

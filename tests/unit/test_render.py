@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from bertha_ir.codes import CH400InputUnreadable
+from bertha_ir.codes import CH401OutputNotArtifact
 from bertha_ir.diagnostics import Diagnostic, Label
 from bertha_ir.diagnostics.render import WINDOW, render, to_data, wants_colour
 from bertha_ir.source import SourceFile, Span
@@ -18,7 +18,7 @@ def span(source: SourceFile, text: str) -> Span:
 
 
 def diagnostic(place: Span | None, *labels: Label, hint: str | None = None) -> Diagnostic:
-    return Diagnostic(CH400InputUnreadable, "a message", place, hint, labels)
+    return Diagnostic(CH401OutputNotArtifact, "a message", place, hint, labels)
 
 
 def underlined(text: str, target: str) -> tuple[str, str]:
@@ -35,7 +35,7 @@ def test_whole_form() -> None:
     labels = (Label(span(source, "one"), "first"), Label(span(other, "six"), "there"), Label(span(source, "five"), "x"))
     text = render([diagnostic(span(source, "four"), *labels, hint="do this")])
     assert text == dedent("""\
-        error[CH400]: a message
+        error[CH401]: a message
          --> a.chunnel:5:1
           |
         1 | one two
@@ -55,7 +55,7 @@ def test_whole_form() -> None:
 def test_without_a_place() -> None:
     """A diagnostic about no place in a file has its message and help alone; two are separated by a blank line."""
     plain = diagnostic(None, hint="do this")
-    one = "error[CH400]: a message\n  = help: do this\n"
+    one = "error[CH401]: a message\n  = help: do this\n"
     assert render([plain]).replace(" ", "") == one.replace(" ", "")
     assert render([plain, plain]) == f"{render([plain])}\n{render([plain])}"
     assert render([]) == ""
@@ -74,7 +74,7 @@ def test_what_could_steer_a_terminal_is_spelled_out() -> None:
     """Escape sequences and direction overrides from the source, the path or the message never reach the terminal."""
     assert underlined("\x1b[31m x\r\n", "x") == ("\\u{1b}[31m x", " " * 11 + "^")
     source = SourceFile("\x1b]0;p", "a\u202eb")
-    text = render([Diagnostic(CH400InputUnreadable, "unknown `\x07`", Span(source, 0, 1), "\x08")])
+    text = render([Diagnostic(CH401OutputNotArtifact, "unknown `\x07`", Span(source, 0, 1), "\x08")])
     assert not set(text) & set("\x1b\u202e\x07\x08")
 
 
@@ -129,7 +129,7 @@ def test_data_has_every_part(ending: str) -> None:
     source = SourceFile("a.chunnel", f"one\ntwo three{ending}")
     data = to_data(diagnostic(span(source, "three"), Label(span(source, "one"), "first"), hint="do this"))
     assert data == {
-        "code": "CH400",
+        "code": "CH401",
         "severity": "error",
         "message": "a message",
         "file": "a.chunnel",

@@ -1,0 +1,128 @@
+"""The command line's grammar. It imports nothing but argparse, so that `--help` and a wrong option answer at once."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from bertha_ir import __version__
+from bertha_ir.cli.status import USAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+STATUS = """\
+exit status: 0 done; 1 the answer is no (mistakes found, out of date); 2 wrong usage; 3 not settled; 4 internal error"""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with whole option names only, and errors of one line and a hint."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong and where help is; exit with 2."""
+        self.exit(USAGE, f"{self.prog}: error: {message}\nhint: see `{self.prog} --help`\n")
+
+
+def make_parser() -> Parser:
+    """Return the parser of `bertha`. The namespace's `command` names the module of `bertha_ir.cli` to run."""
+    parser = Parser(
+        prog="bertha",
+        description="Compile Chunnel specifications to P4, eBPF C and Python.",
+        epilog=STATUS,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"bertha {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for add in (_check, _compile, _plan, _ir, _explain, _passes, _targets):
+        add(commands)
+    return parser
+
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[Parser]  # noqa: SLF001  (argparse gives the type no public name)
+    Adder = Callable[[Commands], None]
+
+
+def _command(commands: Commands, name: str, summary: str, *examples: str, json: bool = True) -> Parser:
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog="examples:\n" + "".join(f"  {example}\n" for example in examples) + f"\n{STATUS}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    if json:
+        parser.add_argument("--json", action="store_true", help="answer in JSON (docs/json.md)")
+    parser.add_argument("--traceback", action="store_true", help="show where an internal error happened")
+    return parser
+
+
+def _files(parser: Parser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="a .chunnel file")
+    parser.add_argument(
+        "--site", metavar="FILE", action="append", default=[], type=Path, help="a .chunnel file of the operator's site"
+    )
+
+
+def _building(parser: Parser) -> None:
+    _files(parser)
+    parser.add_argument("--stack", metavar="NAME", action="append", default=[], help="only this stack (repeatable)")
+    parser.add_argument("--pipeline", metavar="TEXT", help="passes, or a pipeline's name, separated by commas")
+    parser.add_argument("--cost-model", metavar="NAME", default="profile", help="what prices a plan (default: profile)")
+    parser.add_argument("--no-verify", dest="verify", action="store_false", help="do not verify the IR after each pass")
+
+
+def _check(commands: Commands) -> None:
+    example = "bertha check examples/kv_shard/kv.chunnel --site examples/kv_shard/site.chunnel"
+    _files(_command(commands, "check", "report every mistake in a specification", example))
+
+
+def _compile(commands: Commands) -> None:
+    common = "bertha compile examples/kv_shard/kv.chunnel --site examples/kv_shard/site.chunnel"
+    parser = _command(
+        commands,
+        "compile",
+        "write the artifact folder of a specification",
+        f"{common} -o build/kv",
+        f"{common} --check build/kv",
+    )
+    _building(parser)
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("-o", "--out", metavar="DIR", type=Path, help="the folder to write, whole or not at all")
+    where.add_argument("--check", metavar="DIR", type=Path, help="write nothing; say whether this folder is up to date")
+
+
+def _plan(commands: Commands) -> None:
+    example = "bertha plan examples/kv_shard/kv.chunnel --site examples/kv_shard/site.chunnel"
+    _building(
+        _command(commands, "plan", "say what would run where, why, and at what cost", example, f"{example} --json")
+    )
+
+
+def _ir(commands: Commands) -> None:
+    common = "bertha ir examples/kv_shard/kv.chunnel --site examples/kv_shard/site.chunnel"
+    parser = _command(
+        commands, "ir", "print the intermediate form of a stage", f"{common} --stage plan", f"{common} --after expand"
+    )
+    _building(parser)
+    what = parser.add_mutually_exclusive_group(required=True)
+    stages = "stack: as resolved and typed; plan: placed; program: lowered, one for each device"
+    what.add_argument("--stage", choices=("stack", "plan", "program"), help=stages)
+    what.add_argument("--after", metavar="PASS", help="the form after this pass")
+
+
+def _explain(commands: Commands) -> None:
+    parser = _command(
+        commands, "explain", "explain an error code, or list them all", "bertha explain CH401", "bertha explain"
+    )
+    parser.add_argument("code", metavar="CODE", nargs="?", help="such as CH401")
+
+
+def _passes(commands: Commands) -> None:
+    _command(commands, "passes", "list the passes and the pipelines", "bertha passes", "bertha passes --json")
+
+
+def _targets(commands: Commands) -> None:
+    _command(commands, "targets", "list the backends and what they run", "bertha targets", "bertha targets --json")

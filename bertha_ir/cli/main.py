@@ -1,0 +1,63 @@
+"""`bertha`: parses the command line, runs the command's module, and turns whatever happens into an exit status."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from bertha_ir.cli import status, stream
+from bertha_ir.cli.arguments import make_parser
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status, which `bertha_ir.cli.status` lists.
+
+    As argparse does, `--help`, `--version` and wrong options raise `SystemExit`.
+    """
+    stream.prepare()
+    try:
+        try:
+            return _run(make_parser().parse_args(arguments))
+        finally:
+            stream.flush()
+    except KeyboardInterrupt:
+        return status.INTERRUPTED
+    except stream.OutputError as error:
+        stream.discard()
+        if isinstance(error.__cause__, BrokenPipeError):
+            return status.CLOSED_PIPE
+        sys.stderr.write(f"bertha: error: the answer cannot be written: {error.__cause__}\n")
+        return status.NO
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    try:
+        code: int = import_module(f"bertha_ir.cli.{parsed.command}").run(parsed)
+    except stream.OutputError:
+        raise
+    except status.UsageError as error:
+        sys.stderr.write(f"bertha {parsed.command}: error: {error.message}\nhint: {error.hint}\n")
+        return status.USAGE
+    except Exception as error:  # noqa: BLE001  (the last resort: whatever happens, one line and a status)
+        return _failed(error, parsed)
+    return code
+
+
+def _failed(error: Exception, parsed: argparse.Namespace) -> int:
+    """Report the mistakes in what was compiled, or an internal error."""
+    from bertha_ir.cli.output import report  # noqa: PLC0415  (start-up time: only a failure needs these)
+    from bertha_ir.diagnostics import BerthaError  # noqa: PLC0415
+
+    if isinstance(error, BerthaError):
+        report(error.diagnostics, as_json=parsed.json)
+        return status.NO
+    if parsed.traceback:
+        import_module("traceback").print_exception(error)
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    sys.stderr.write(f"internal error: {text}, please report; run with --traceback to see it\n")
+    return status.INTERNAL

@@ -1,0 +1,60 @@
+"""The frontend's door: files in, a specification or every mistake out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bertha_ir.diagnostics import BerthaError, Collector, Diagnostic
+from bertha_ir.frontend.chunnels import declare
+from bertha_ir.frontend.messages import resolve_messages
+from bertha_ir.frontend.names import Names
+from bertha_ir.frontend.site import resolve_site
+from bertha_ir.frontend.sources import read_files, read_library
+from bertha_ir.frontend.stacks import resolve_stack
+from bertha_ir.spec import Specification
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bertha_ir.spec import Chunnel
+
+
+def load(files: Sequence[Path]) -> Specification:
+    """Return the specification that the files, their imports and the standard library make together.
+
+    Raises:
+        BerthaError: with every mistake of the run, in the order of files and places.
+    """
+    collector = Collector()
+    specification = _resolve(files, collector)
+    collector.check()
+    return specification
+
+
+def check(files: Sequence[Path]) -> tuple[Diagnostic, ...]:
+    """Return every mistake of the files; none when `load` would succeed."""
+    try:
+        load(files)
+    except BerthaError as error:
+        return error.diagnostics
+    return ()
+
+
+def library() -> tuple[Chunnel, ...]:
+    """Return the chunnels of the standard library, as they are declared."""
+    return load(()).chunnels
+
+
+def _resolve(files: Sequence[Path], collector: Collector) -> Specification:
+    names = Names(collector)
+    names.declare(read_library(collector))
+    names.declare(read_files([Path(f) for f in files], collector))
+    resolve_messages(names)
+    declared, chunnels = {}, []
+    for name, node in names.chunnels.items():
+        declared[name], chunnel = declare(node, names)
+        if chunnel is not None:
+            chunnels.append(chunnel)
+    stacks = tuple(resolve_stack(node, declared, names) for node in names.stacks.values())
+    return Specification(tuple(names.layouts.values()), tuple(chunnels), stacks, resolve_site(names))

@@ -1,0 +1,151 @@
+"""Stacks: each use of a chunnel becomes an instance with its own types and arguments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from bertha_ir.diagnostics import Label
+from bertha_ir.frontend import arguments, tables, tree
+from bertha_ir.frontend.chunnels import Declared, instantiate
+from bertha_ir.frontend.codes import (
+    CH007NotYet,
+    CH070NoTransport,
+    CH071TransportNotLast,
+    CH072BadDirection,
+    CH073BadPreference,
+)
+from bertha_ir.frontend.guarantees import guarantees
+from bertha_ir.frontend.names import Names, check_names, unknown
+from bertha_ir.frontend.suggest import nearest_or_all
+from bertha_ir.frontend.types import TypeReader
+from bertha_ir.spec import Direction, Instance, Stack
+from bertha_ir.types import FieldType, ListType, MessageType, PrefixesType, RangesType, SecretType, Type
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Literal
+
+    from bertha_ir.frontend import ast
+    from bertha_ir.spec import Argument
+    from bertha_ir.types import ParameterType
+
+DIRECTIONS = ("request", "response")
+OBJECTIVES = ("latency", "throughput", "cpu", "energy")
+LATER = ("select", "fork", "join")
+
+
+def resolve_stack(node: tree.Stack, declared: Mapping[str, Declared], names: Names) -> Stack:
+    """Return the stack; instances with an error are left out, and the error is reported."""
+    collector = names.collector
+    check_names(node.ends, "end", collector)
+    directions: dict[str, Direction] = {}
+    for item in (i for i in node.items if isinstance(i, tree.Direction)):
+        word = item.name
+        if word.text not in DIRECTIONS:
+            hint = nearest_or_all(word.text, DIRECTIONS, "direction")
+            collector.add(CH072BadDirection, f"no direction is called `{word.text}`", word.span, hint)
+        elif word.text in directions:
+            collector.add(CH072BadDirection, f"`{word.text}` is written twice", word.span, "remove one of the two")
+        directions.setdefault(word.text, _direction(item, declared, names))
+    if "request" not in directions:
+        hint = "write `request: … |> udp(port);`"
+        collector.add(CH072BadDirection, f"the stack `{node.name.text}` has no `request`", node.name.span, hint)
+    requires = [i for i in node.items if isinstance(i, tree.Requires)]
+    return Stack(
+        node.name.text,
+        (node.ends[0].text, node.ends[1].text),
+        tuple(directions[d] for d in DIRECTIONS if d in directions),
+        tuple(g for r in requires for g in guarantees(r.names, collector)),
+        _objective(node, names),
+        node.name.span,
+    )
+
+
+def _objective(node: tree.Stack, names: Names) -> str:
+    found = [i for i in node.items if isinstance(i, tree.Prefer)]
+    for again in found[1:]:
+        names.collector.add(CH073BadPreference, "the stack has one preference already", again.span, "remove one")
+    if not found:
+        return "latency"
+    word = found[0].what
+    if word.text not in OBJECTIVES:
+        hint = nearest_or_all(word.text, OBJECTIVES, "objective")
+        names.collector.add(CH073BadPreference, f"no objective is called `{word.text}`", word.span, hint)
+    return word.text
+
+
+def _direction(node: tree.Direction, declared: Mapping[str, Declared], names: Names) -> Direction:
+    instances: list[Instance] = []
+    used: dict[str, int] = {}
+    for position, use in enumerate(node.uses):
+        chunnel = declared.get(use.chunnel.text)
+        if chunnel is None:
+            _refuse(use, declared, names)
+            continue
+        _check_position(use, chunnel, last=position == len(node.uses) - 1, names=names)
+        number = used[use.chunnel.text] = used.get(use.chunnel.text, 0) + 1
+        instance_id = use.chunnel.text if number == 1 else f"{use.chunnel.text}_{number}"
+        instance = _instance(instance_id, use, chunnel, names)
+        if instance is not None:
+            instances.append(instance)
+    name = cast("Literal['request', 'response']", node.name.text)
+    return Direction(name, tuple(instances), node.span)
+
+
+def _refuse(use: tree.Use, declared: Mapping[str, Declared], names: Names) -> None:
+    word = use.chunnel
+    if word.text in LATER:
+        hint = "write one chain of chunnels"
+        names.collector.add(CH007NotYet, f"`{word.text}` is not supported yet", word.span, hint)
+    else:
+        unknown("chunnel", word.text, word.span, declared, names.collector)
+
+
+def _check_position(use: tree.Use, chunnel: Declared, *, last: bool, names: Names) -> None:
+    word, transport = use.chunnel, any(isinstance(c, tree.Transport) for c in chunnel.node.clauses)
+    label = (Label(chunnel.node.name.span, "declared here"),)
+    if last and not transport:
+        message, hint = f"`{word.text}` is no transport and ends the direction", "end it with `|> udp(port)`"
+        names.collector.add(CH070NoTransport, message, word.span, hint, label)
+    elif transport and not last:
+        message, hint = f"the transport `{word.text}` is not the last", "move it to the end"
+        names.collector.add(CH071TransportNotLast, message, word.span, hint, label)
+
+
+def _instance(instance_id: str, use: tree.Use, chunnel: Declared, names: Names) -> Instance | None:
+    given = arguments.bind(use, chunnel.node.parameters, names.collector)
+    if given is None:
+        return None
+    fields = {n: arguments.field_of(given[n], names) for n in chunnel.of_type("field")}
+    messages = {n: arguments.message_of(given[n], names) for n in chunnel.of_type("message")}
+    field_types: dict[str, Type | None] = {n: f.type if f else None for n, f in fields.items()}
+    reader = TypeReader(names.collector, field_types)
+    resolved: dict[str, Argument | None] = {**fields, **messages}
+    for parameter in chunnel.node.parameters:
+        name, type_ = parameter.name.text, reader.parameter(parameter.type)
+        if name not in resolved:
+            resolved[name] = _argument(given, name, type_, names) if type_ else None
+    records = {n: m.message for n, m in messages.items() if m}
+    known = {n: a for n, a in resolved.items() if a is not None}
+    if len(known) < len(resolved):
+        return None
+    typed = instantiate(chunnel, field_types, records, use.span)
+    ordered = tuple((p.name.text, known[p.name.text]) for p in chunnel.node.parameters)
+    return Instance(instance_id, typed, ordered, span=use.span) if typed else None
+
+
+def _argument(given: Mapping[str, ast.Expression], name: str, type_: ParameterType, names: Names) -> Argument | None:
+    node = given[name]
+    match type_:
+        case ListType():
+            return tables.list_of(node, type_, given, names)
+        case PrefixesType():
+            return tables.prefixes_of(node, type_, names)
+        case RangesType():
+            return tables.ranges_of(node, type_, names)
+        case SecretType():
+            return arguments.secret_of(node, type_, names)
+        case FieldType() | MessageType():
+            return None  # resolved before, for other types depend on them
+        case _:
+            return arguments.constant(node, type_, names)

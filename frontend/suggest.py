@@ -1,0 +1,30 @@
+"""The nearest name, for the help of a diagnostic."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_LISTED = 8
+_CONSIDERED = 2000  # difflib compares with each: a file full of names must not make every mistake slow
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return "did you mean `…`?", or None when nothing known is near."""
+    candidates = [k for k in known if abs(len(k) - len(name)) <= len(name)][:_CONSIDERED]
+    close = get_close_matches(name, candidates, n=1, cutoff=0.6) or [k for k in candidates if k.lower() == name.lower()]
+    return f"did you mean `{close[0]}`?" if close else None
+
+
+def nearest_or_all(name: str, known: Iterable[str], what: str) -> str:
+    """Return the nearest name, or the names there are when none is near."""
+    names = sorted(set(known))
+    if hint := nearest(name, names):
+        return hint
+    if not names:
+        return f"there is no {what}"
+    shown = ", ".join(f"`{n}`" for n in names[:_LISTED])
+    return f"known: {shown}" + (", …" if len(names) > _LISTED else "")

@@ -1,0 +1,132 @@
+"""From text to the syntax tree, by lark's LALR parser, one declaration at a time.
+
+Trees are walked without recursion, and their depth is bounded here, so that the stages behind may recurse.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from bertha_ir.frontend import ast, literals, tree
+from bertha_ir.frontend.codes import CH004NestedTooDeep, CH006UnknownDeclaration, CH007NotYet
+from bertha_ir.frontend.scan import KEYWORDS, MAX_NESTING, Piece, cut
+from bertha_ir.frontend.suggest import nearest
+from bertha_ir.source import Span
+
+if TYPE_CHECKING:
+    from lark import Lark, Token
+    from lark.tree import Meta
+
+    from bertha_ir.diagnostics import Collector
+    from bertha_ir.source import SourceFile
+
+GRAMMAR = Path(__file__).parent / "chunnel.lark"
+LATER = ("implementation", "rule", "workload", "site", "library")
+_MAC_WIDTH, _ADDRESS_WIDTH = 48, 32
+
+
+def parse(source: SourceFile, collector: Collector) -> tuple[tree.Declaration, ...]:
+    """Return the declarations that can be read; what cannot goes to `collector`, one mistake per declaration."""
+    found = (_parse_piece(source, piece, collector) for piece in cut(source, collector))
+    return tuple(d for d in found if d is not None)
+
+
+@cache
+def parser() -> Lark:
+    """Return the parser of one declaration. lark is imported on first use: reading nothing costs nothing."""
+    from lark import Lark  # noqa: PLC0415  (42 ms that `bertha --help` need not pay)
+
+    return Lark(GRAMMAR.read_text(), parser="lalr", propagate_positions=True, maybe_placeholders=True)
+
+
+def _parse_piece(source: SourceFile, piece: Piece, collector: Collector) -> tree.Declaration | None:
+    from lark import UnexpectedInput  # noqa: PLC0415  (see `parser`)
+
+    if piece.word not in KEYWORDS:
+        _refuse_word(source, piece, collector)
+        return None
+    try:
+        parsed = parser().parse(source.text[piece.start : piece.end])
+    except UnexpectedInput as error:
+        from bertha_ir.frontend.mistakes import report  # noqa: PLC0415  (only when something is wrong)
+
+        report(error, source, piece, collector)
+        return None
+    return _Builder(source, piece.start, collector).build(parsed)
+
+
+def _refuse_word(source: SourceFile, piece: Piece, collector: Collector) -> None:
+    span = Span(source, piece.start, piece.start + len(piece.word))
+    if piece.word in LATER:
+        collector.add(CH007NotYet, f"`{piece.word}` is not supported yet", span, "leave the declaration out for now")
+        return
+    known = "a file holds " + ", ".join(f"`{k}`" for k in KEYWORDS)
+    collector.add(
+        CH006UnknownDeclaration,
+        f"`{piece.word}` begins no declaration",
+        span,
+        nearest(piece.word, KEYWORDS) or known,
+    )
+
+
+@frozen
+class _Builder:
+    """Turns lark's tree of one declaration, which begins at character `base`, into the syntax tree."""
+
+    source: SourceFile
+    base: int
+    collector: Collector
+
+    def build(self, root: Any) -> tree.Declaration | None:  # noqa: ANN401  (lark's Tree, of no useful type)
+        """Return the declaration, or None, after an error, when it is too deep to go on with."""
+        from lark import Tree  # noqa: PLC0415  (see `parser`)
+
+        from bertha_ir.frontend.build import MAKERS  # noqa: PLC0415  (a cycle otherwise)
+
+        made: dict[int, Any] = {}
+        depth: dict[int, int] = {}
+        for subtree in root.iter_subtrees():
+            below = [depth[id(c)] for c in subtree.children if isinstance(c, Tree)]
+            depth[id(subtree)] = level = 1 + max(below, default=0)
+            span = self._span(subtree.meta)
+            if level > MAX_NESTING:
+                message, hint = f"nested more than {MAX_NESTING} deep", "name the inner parts with `let`"
+                self.collector.add(CH004NestedTooDeep, message, span, hint)
+                return None
+            children = [
+                made[id(c)] if isinstance(c, Tree) else None if c is None else self._token(c) for c in subtree.children
+            ]
+            made[id(subtree)] = MAKERS[subtree.data](span, children)
+        declaration: tree.Declaration = made[id(root)]
+        return declaration
+
+    def _span(self, meta: Meta) -> Span:
+        start = getattr(meta, "start_pos", 0)
+        return Span(self.source, self.base + start, self.base + getattr(meta, "end_pos", start))
+
+    def _token(self, token: Token) -> Any:  # noqa: ANN401, PLR0911  (a leaf of any kind; one row a terminal)
+        start = self.base + (token.start_pos or 0)
+        text, span = str(token), Span(self.source, start, start + len(token))
+        match token.type:
+            case "NAME":
+                return ast.Name(text, span)
+            case "INTEGER":
+                return ast.Number(literals.integer(text, span, self.collector), span)
+            case "STRING":
+                return ast.Text(literals.string(text, span, self.collector), span)
+            case "TRUTH":
+                return ast.Truth(text == "true", span)
+            case "ADDRESS":
+                return ast.Fixed(literals.address(text, span, self.collector), _ADDRESS_WIDTH, span)
+            case "MAC":
+                return ast.Fixed(int(text.replace(":", ""), 16), _MAC_WIDTH, span)
+            case "ENDPOINT":
+                return ast.EndpointLiteral(literals.endpoint(text, span, self.collector), span)
+            case "PREFIX":
+                return literals.prefix(text, span, self.collector)
+            case _:
+                return text

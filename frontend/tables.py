@@ -1,0 +1,132 @@
+"""Arguments that are tables: lists, prefixes, ranges, and the Maglev ring that is computed from a list."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from bertha_ir.diagnostics import Label
+from bertha_ir.expr import Const
+from bertha_ir.frontend import ast
+from bertha_ir.frontend.arguments import constant, wrong
+from bertha_ir.frontend.codes import CH065OutOfBounds, CH066OverlappingRanges, CH067BadRing
+from bertha_ir.primitives import maglev
+from bertha_ir.spec import ListArgument, PrefixesArgument, RangesArgument
+from bertha_ir.types import Bits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bertha_ir.frontend.names import Names
+    from bertha_ir.source import Span
+    from bertha_ir.types import ListType, PrefixesType, RangesType
+
+_IPV4 = 32
+
+
+def list_of(
+    node: ast.Expression, type_: ListType, siblings: Mapping[str, ast.Expression], names: Names
+) -> ListArgument | None:
+    """Return the elements of `[a, b]`, or of `maglev(list, size)` over another argument."""
+    if isinstance(node, ast.Call) and node.function.text == "maglev":
+        return _ring(node, type_, siblings, names)
+    if not isinstance(node, ast.Listing):
+        wrong(node, f"a list: `[…]` of {type_.element}", names)
+        return None
+    elements = [constant(item, type_.element, names) for item in node.items]
+    known = tuple(e for e in elements if e is not None)
+    if not _bounded(node, len(elements), type_.low, type_.high, names) or len(known) < len(elements):
+        return None
+    return ListArgument(known)
+
+
+def prefixes_of(node: ast.Expression, type_: PrefixesType, names: Names) -> PrefixesArgument | None:
+    """Return the prefixes of `[10.0.0.0/8, 10.1.2.3]`; an address alone is a prefix of all its bits."""
+    if not isinstance(node, ast.Listing) or type_.element.width != _IPV4:
+        wrong(node, "a list of IPv4 prefixes: `[10.0.0.0/8, …]`", names)
+        return None
+    found = []
+    for item in node.items:
+        match item:
+            case ast.Prefix(value, length):
+                found.append((value, length))
+            case ast.Fixed(value, width) if width == _IPV4:
+                found.append((value, width))
+            case _:
+                wrong(item, "an IPv4 prefix such as `10.0.0.0/8`", names)
+    whole = _bounded(node, len(node.items), 0, type_.limit, names) and len(found) == len(node.items)
+    return PrefixesArgument(tuple(dict.fromkeys(found))) if whole else None
+
+
+def ranges_of(node: ast.Expression, type_: RangesType, names: Names) -> RangesArgument | None:
+    """Return the rows of `["A".."M" -> low, 32 -> other]`, ascending."""
+    if not isinstance(node, ast.Listing):
+        wrong(node, f"a list of ranges: `[low..high -> {type_.value}, …]`", names)
+        return None
+    rows: list[tuple[int, int, Const, Span]] = []
+    for item in node.items:
+        if not isinstance(item, ast.RangeRow):
+            wrong(item, f"a range: `low..high -> {type_.value}`", names)
+            continue
+        low, high = (constant(n, type_.key, names) for n in (item.low, item.high or item.low))
+        value = constant(item.value, type_.value, names)
+        if low and high and value and isinstance(low.value, int) and isinstance(high.value, int):
+            rows.append((low.value, high.value, value, item.span))
+    rows.sort(key=lambda row: row[:2])
+    whole = _bounded(node, len(node.items), 0, type_.limit, names) and len(rows) == len(node.items)
+    disjoint = _disjoint(rows, names)
+    return RangesArgument(tuple(row[:3] for row in rows)) if whole and disjoint else None
+
+
+def _disjoint(rows: list[tuple[int, int, Const, Span]], names: Names) -> bool:
+    good = True
+    for low, high, _, span in rows:
+        if low > high:
+            good = False
+            names.collector.add(
+                CH066OverlappingRanges, f"`{span.text}` is upside down", span, "write the low end first"
+            )
+    for (_, high, _, first), (low, _, _, second) in pairwise(rows):
+        if low <= high:
+            good = False
+            message, label = f"`{second.text}` overlaps another range", Label(first, "the other range")
+            names.collector.add(CH066OverlappingRanges, message, second, "make them disjoint", (label,))
+    return good
+
+
+def _bounded(node: ast.Expression, count: int, low: int, high: int, names: Names) -> bool:
+    if low <= count <= high:
+        return True
+    message = f"{count} entries are given, and the parameter takes {low} to {high}"
+    names.collector.add(CH065OutOfBounds, message, node.span, "change the list, or the bound where it is declared")
+    return False
+
+
+def _ring(node: ast.Call, type_: ListType, siblings: Mapping[str, ast.Expression], names: Names) -> ListArgument | None:
+    match node.arguments:
+        case (ast.Argument(None, ast.Name(of)), ast.Argument(None, ast.Number(size))) if of in siblings:
+            listing = siblings[of]
+        case (ast.Argument(None, ast.Listing() as listing), ast.Argument(None, ast.Number(size))):
+            pass
+        case _:
+            message, hint = "a ring is computed from a list and a size", "write `maglev(backends, 1021)`"
+            names.collector.add(CH067BadRing, message, node.span, hint)
+            return None
+    count = len(listing.items) if isinstance(listing, ast.Listing) else 0
+    element = type_.element
+    if not count:
+        return None  # the list's own error says why
+    if not isinstance(element, Bits) or count > 1 << element.width:
+        message = f"the numbers of {count} elements do not fit {element}"
+        names.collector.add(CH067BadRing, message, node.span, "give the ring a wider element")
+        return None
+    if size > type_.high or size <= count or not _is_prime(size):
+        hint = f"give a prime above {count} and at most {type_.high}, such as 251 or 1021"
+        names.collector.add(CH067BadRing, f"a ring cannot have {size} rows", node.span, hint)
+        return None
+    return ListArgument(tuple(Const(row, element) for row in maglev(count, size)))
+
+
+def _is_prime(number: int) -> bool:
+    """Trial division: a ring's size is at most 2^24."""
+    return number > 1 and all(number % d for d in range(2, int(number**0.5) + 1))

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bertha_ir.cost_models.base import CostModel
-
     from bertha_ir.diagnostics import Diagnostic
     from bertha_ir.plan import PlacedProgram, Plan
     from bertha_ir.program import DeviceProgram

@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attrs import frozen
+
+from bertha_ir import expr as e
 from bertha_ir.passes.effects import effects, independent
 from bertha_ir.passes.layout import fields_read, network_headers, visible
 from bertha_ir.passes.lowering.program import datagram_program, frame_part, merge
-
-from bertha_ir import expr as e
 from bertha_ir.plan import LedgerEntry, Refusal
 from bertha_ir.walk import walk
 
 if TYPE_CHECKING:
     from bertha_ir.passes.base import Context
     from bertha_ir.passes.topology import Path, Stop
-
     from bertha_ir.program import DeviceProgram
     from bertha_ir.spec import Specification
     from bertha_ir.stack import Graph, Op

@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import evolve, frozen
-from bertha_ir.passes.base import Module, Pass
-from bertha_ir.passes.effects import effects
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
 from bertha_ir.interpreter.evaluate import constant
+from bertha_ir.passes.base import Module, Pass
+from bertha_ir.passes.effects import effects
 from bertha_ir.stack import Graph, Op, connect
 from bertha_ir.walk import transform
 
 if TYPE_CHECKING:
     from bertha_ir.passes.base import Context, Fact
-
     from bertha_ir.program import Table
 
 

@@ -83,6 +83,26 @@ class CH207EndCannotRun(Code):
     """
 
 
+class CH208ParseConflict(Code):
+    """two messages that a device cannot tell apart.
+
+    What: stacks that share a device lay different messages over packets that look alike up to there.
+    Why: a parser goes one way only; the other stack's op would never see its packets.
+    Example: two stacks on one port whose requests are different messages.
+    Fix: give the stacks different ports, or run them on different devices.
+    """
+
+
+class CH209TwoViews(Code):
+    """two messages laid over the same bytes.
+
+    What: ops of one direction read fields of different messages where the application sends bytes of its own.
+    Why: a device's parser extracts one header at a place; it cannot see the same bytes as two.
+    Example: `steer(by = MemcachedGet.key0, …) |> tag(field = Other.flags, …)` without a `serialize` above them.
+    Fix: use fields of one message, or let `serialize` say what the bytes are.
+    """
+
+
 class CH210BadPipeline(Code):
     """a pipeline that does not fit together.
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from attrs import frozen
+
+from bertha_ir.diagnostics import Collector
 from bertha_ir.passes.base import Module, Pass
 from bertha_ir.passes.guarantees import check_guarantees
 from bertha_ir.passes.layout import after, check_visible, start
 from bertha_ir.passes.substitute import Names, body_of, states_of, tables_of
-
-from bertha_ir.diagnostics import Collector
 from bertha_ir.spec import Direction, Event, Handler, Instance, Site, Specification, Stack, Transport
 from bertha_ir.stack import Graph, Layout, Op, Side, connect
 
 if TYPE_CHECKING:
     from bertha_ir.passes.base import Context, Fact
-
     from bertha_ir.program import State, Table
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bertha_ir.passes.codes import CH201FieldHidden
-
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
+from bertha_ir.passes.codes import CH201FieldHidden, CH209TwoViews
 from bertha_ir.stack import Layout
 from bertha_ir.walk import walk
 
@@ -77,7 +76,16 @@ def check_visible(
 ) -> None:
     """Report each field that an op reads where it cannot be read."""
     network = network_headers(specification, transport)
+    laid: set[str] = set()
     for op, layout in ops:
+        laid |= {f.header for f in fields_read(op.body) if layout.raw} - network - set(layout.headers)
+        if len(laid) > 1:
+            collector.add(
+                CH209TwoViews,
+                f"`{op.chunnel}` reads another message than the ops above it: {' and '.join(sorted(laid))}",
+                op.span,
+                "use fields of one message, or serialize it, so that its layout is known",
+            )
         for field in fields_read(op.body):
             if visible(field.header, layout) or (op.side == "path" and field.header in network):
                 continue

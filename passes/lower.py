@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from attrs import evolve, frozen
-from bertha_ir.passes.base import Module, Pass
-from bertha_ir.passes.codes import CH207EndCannotRun
-from bertha_ir.passes.lowering.program import datagram_program, end_program, frame_part, merge
-from bertha_ir.passes.topology import Path, Stop, path_of, ports_through
 
 from bertha_ir.diagnostics import Collector
+from bertha_ir.passes.base import Module, Pass
+from bertha_ir.passes.codes import CH207EndCannotRun, CH208ParseConflict
+from bertha_ir.passes.lowering.program import conflict, datagram_program, end_program, frame_part, merge
+from bertha_ir.passes.topology import Path, Stop, path_of, ports_through
 from bertha_ir.plan import Hook, PlacedProgram
 
 if TYPE_CHECKING:
     from bertha_ir.passes.base import Context, Fact
-
     from bertha_ir.plan import Binding, Plan
     from bertha_ir.program import DeviceProgram
     from bertha_ir.stack import Graph, Op
@@ -46,6 +45,13 @@ class Lower(Pass):
 
 def _check(programs: list[PlacedProgram], context: Context, collector: Collector) -> None:
     for placed in programs:
+        if clash := conflict(placed.program):
+            collector.add(
+                CH208ParseConflict,
+                f"`{placed.program.device}` cannot tell `{clash[0]}` and `{clash[1]}` apart",
+                None,
+                "give the stacks different ports, or run them on different devices",
+            )
         target = next(t for t in context.targets.values() if t.name == placed.backend)
         for problem in target.check(placed.program):
             collector.add(

@@ -6,16 +6,17 @@ import re
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from attrs import fields, frozen
+
+from bertha_ir.diagnostics import BerthaError, Collector
 from bertha_ir.passes.codes import CH210BadPipeline
 from bertha_ir.passes.pipelines import PASSES, PIPELINES
 from bertha_ir.passes.verify import verify_module
-
-from bertha_ir.diagnostics import BerthaError, Collector
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from attrs import Attribute, AttrsInstance
+
     from bertha_ir.passes.base import Context, Module, Pass
 
 _STEP = re.compile(r"\s*([a-z][a-z0-9-]*)\s*(?:\{([^{}]*)\})?\s*")

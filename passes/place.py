@@ -6,19 +6,18 @@ import hashlib
 from typing import TYPE_CHECKING, ClassVar
 
 from attrs import evolve, frozen
+
+from bertha_ir.diagnostics import Collector, Label
 from bertha_ir.passes.base import Module, Pass
 from bertha_ir.passes.candidates import Candidate, Sites, ledger_of
 from bertha_ir.passes.codes import CH203NowhereToRun
 from bertha_ir.passes.costs import MESSAGE_BYTES, crossings, op_latency
 from bertha_ir.passes.topology import path_of
-
-from bertha_ir.diagnostics import Collector, Label
 from bertha_ir.plan import Binding, LedgerEntry, Plan, Refusal
 from bertha_ir.text import print_ir
 
 if TYPE_CHECKING:
     from bertha_ir.passes.base import Context, Fact
-
     from bertha_ir.spec import Specification, Stack
     from bertha_ir.stack import Graph, Op
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
-from bertha_ir.passes.codes import CH206TableElement
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
+from bertha_ir.passes.codes import CH206TableElement
 from bertha_ir.program import Entry, State, Table
 from bertha_ir.spec import ListArgument, PrefixesArgument, RangesArgument, SecretArgument
 from bertha_ir.types import (

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from attrs import frozen
+
 from bertha_ir.passes.codes import CH204EndNotPlaced, CH205NoPath
 
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from attrs import evolve, frozen
-from bertha_ir.passes.base import Module, Pass
-from bertha_ir.passes.codes import CH202ReplyCannotBeUndone
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
 from bertha_ir.diagnostics import Collector
+from bertha_ir.passes.base import Module, Pass
+from bertha_ir.passes.codes import CH202ReplyCannotBeUndone
 from bertha_ir.program import Entry, Table
 from bertha_ir.stack import Graph, Op, connect
 from bertha_ir.types import ENDPOINT, U16, U32

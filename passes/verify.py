@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bertha_ir.legality import check_stage
-from bertha_ir.verify import VerifyError, verify_program
-
 from bertha_ir.stack import APPLICATION
+from bertha_ir.verify import VerifyError, verify_program
 
 if TYPE_CHECKING:
     from bertha_ir.passes.base import Module
-
     from bertha_ir.stack import Graph
 
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attrs import Factory, define, evolve
-from bertha_ir.passes.lowering.wire import fix_checksums, word_type
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
+from bertha_ir.passes.lowering.wire import fix_checksums, word_type
 from bertha_ir.primitives import PRIMITIVES
 from bertha_ir.program import Entry, State, Table
 from bertha_ir.types import BOOL, ENDPOINT, U16, U32, Bits, Bytes, Type, bit_width

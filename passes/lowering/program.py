@@ -5,22 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
+
+from bertha_ir import expr as e
+from bertha_ir import stmt as s
 from bertha_ir.passes.layout import fields_read
 from bertha_ir.passes.lowering.body import BodyLowering
 from bertha_ir.passes.lowering.sight import DatagramSight, FrameSight
 from bertha_ir.passes.lowering.wire import TRUE, Wire, conjunction, header_of
-
-from bertha_ir import expr as e
-from bertha_ir import stmt as s
-from bertha_ir.program import ADDRESS, Block, DeviceProgram, Header, ParseState, Root, State, Table
-from bertha_ir.types import U16, U32
+from bertha_ir.program import ADDRESS, Block, DeviceProgram, Header, ParseState, Root, State, Table, Transition
+from bertha_ir.types import ENDPOINT, U16, U32
 from bertha_ir.walk import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bertha_ir.passes.lowering.sight import Sight
-
     from bertha_ir.plan import Hook
     from bertha_ir.spec import Specification, Transport
     from bertha_ir.stack import Graph, Layout, Op
@@ -41,7 +40,8 @@ def frame_part(specification: Specification, graph: Graph, ops: tuple[Op, ...]) 
     """Lower path ops for a device that sees the frames of one direction between the transports."""
     wire = Wire({m.name: m for m in specification.messages}, _transport(graph))
     inner = inner_headers(ops, graph.wire(), wire)
-    body, tables, states = _bodies(ops, FrameSight(wire, inner))
+    own = tuple(_only_from_service(op, graph) for op in ops)
+    body, tables, states = _bodies(own, FrameSight(wire, inner), graph)
     last = inner[-1] if inner else wire.transport.header
     port = _service_port(graph, wire) if graph.direction == "request" else None
     guard = (*_to_service(graph, wire, parsed=bool(inner)), *wire.lengths(inner), *wire.holds(last))
@@ -51,6 +51,18 @@ def frame_part(specification: Specification, graph: Graph, ops: tuple[Op, ...]) 
     names = (*wire.front, *wire.spine, *inner)
     headers = tuple(header_of(wire.messages[n], words=True) for n in names)
     return Part(headers, wire.parser(inner, port), tables, states, block)
+
+
+def _only_from_service(op: Op, graph: Graph) -> Op:
+    """Let a path op of a response see only what comes from the service, or from where its requests were sent on to."""
+    if graph.direction == "request" or op.derived_from is not None or graph.service is None or graph.service[0] is None:
+        return op
+    source = e.Address("src")
+    ours: e.Expr = e.Binary("==", source, e.Const((graph.service[0], graph.service[1]), ENDPOINT))
+    undone = tuple(t for o in graph.chain() if o.derived_from is not None for t in o.tables)
+    for table in undone:
+        ours = e.Binary("or", ours, e.Contains(table.name, source))
+    return evolve(op, body=(s.If(ours, op.body, span=op.span),), tables=op.tables + undone)
 
 
 def _transport(graph: Graph) -> Transport:
@@ -85,12 +97,14 @@ def _to_service(graph: Graph, wire: Wire, *, parsed: bool) -> tuple[e.Expr, ...]
     return tuple(conditions)
 
 
-def _bodies(ops: tuple[Op, ...], sight: Sight) -> tuple[s.Body, tuple[Table, ...], tuple[State, ...]]:
+def _bodies(ops: tuple[Op, ...], sight: Sight, graph: Graph) -> tuple[s.Body, tuple[Table, ...], tuple[State, ...]]:
     body: list[s.Stmt] = []
     tables: dict[str, Table] = {}
     states = {t.name: t for op in ops for t in op.states}
     for op in ops:
-        lowering = BodyLowering(sight, op.id.replace(".", "_"), {t.name: t for t in op.tables}, states)
+        lowering = BodyLowering(
+            sight, f"{graph.stack}_{op.id.replace('.', '_')}", {t.name: t for t in op.tables}, states
+        )
         body += lowering.body(op.body)
         tables |= lowering.used
     return tuple(body), tuple(tables.values()), tuple(states.values())
@@ -98,24 +112,51 @@ def _bodies(ops: tuple[Op, ...], sight: Sight) -> tuple[s.Body, tuple[Table, ...
 
 def merge(name: str, device: str, hook: Hook, parts: Iterable[Part]) -> DeviceProgram:
     """Merge the parts of several stacks and directions into one frame program."""
-    headers: dict[str, Header] = {}
-    parser: dict[str, ParseState] = {}
-    tables: dict[str, Table] = {}
-    states: dict[str, State] = {}
-    blocks: list[Block] = []
-    for part in parts:
-        headers |= {h.name: h for h in part.headers}
-        tables |= {t.name: t for t in part.tables}
-        states |= {t.name: t for t in part.states}
-        blocks.append(part.block)
-        for state in part.parser:
-            old = parser.get(state.header, ParseState(state.header))
-            more = tuple(t for t in state.transitions if t not in old.transitions)
-            parser[state.header] = evolve(old, transitions=old.transitions + more)
+    parts = tuple(parts)
     return DeviceProgram(
-        name, device, "frame", hook, tuple(headers.values()), tuple(parser.values()), tuple(tables.values()),
-        tuple(states.values()), tuple(blocks),
-    )  # fmt: skip
+        name,
+        device,
+        "frame",
+        hook,
+        tuple({h.name: h for part in parts for h in part.headers}.values()),
+        _merge_parsers(parts),
+        tuple({t.name: t for part in parts for t in part.tables}.values()),
+        tuple({t.name: t for part in parts for t in part.states}.values()),
+        _merge_blocks(tuple(part.block for part in parts)),
+    )
+
+
+def _merge_parsers(parts: tuple[Part, ...]) -> tuple[ParseState, ...]:
+    """Union the parse states. The transition with the most conditions is tried first: it is the one that knows more."""
+    found: dict[str, dict[Transition, None]] = {}
+    for state in (state for part in parts for state in part.parser):
+        found.setdefault(state.header, {}).update(dict.fromkeys(state.transitions))
+    return tuple(ParseState(h, tuple(sorted(t, key=lambda x: -len(x.when)))) for h, t in found.items())
+
+
+def conflict(program: DeviceProgram) -> tuple[str, str] | None:
+    """Return two headers that a merged parser would have to tell apart by the same fields, if there are such."""
+    for state in program.parser:
+        targets: dict[frozenset[tuple[str, int]], str] = {}
+        for transition in state.transitions:
+            first = targets.setdefault(frozenset(transition.when), transition.to)
+            if first != transition.to:
+                return first, transition.to
+    return None
+
+
+def _merge_blocks(blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+    """Join blocks that take the same packets: only the first of them would run."""
+    joined: dict[tuple[tuple[str, ...], e.Expr], Block] = {}
+    for block in blocks:
+        key = (block.needs, block.guard)
+        old = joined.get(key)
+        joined[key] = (
+            evolve(old, name=f"{old.name}_{block.name}", body=old.body + block.body, ops=old.ops + block.ops)
+            if old
+            else block
+        )
+    return tuple(joined.values())
 
 
 def datagram_program(specification: Specification, graph: Graph, ops: tuple[Op, ...], device: str) -> DeviceProgram:
@@ -123,7 +164,7 @@ def datagram_program(specification: Specification, graph: Graph, ops: tuple[Op, 
     messages = {m.name: m for m in specification.messages}
     wire = Wire(messages, _transport(graph))
     inner = inner_headers(ops, graph.wire(), wire)
-    body, tables, states = _bodies(ops, DatagramSight())
+    body, tables, states = _bodies(ops, DatagramSight(), graph)
     parser = wire.parser(inner, None)[-len(inner) :] if inner else ()
     guard = wire.holds(inner[-1]) if inner else ()
     name = f"{graph.stack}_{graph.direction}"
@@ -137,7 +178,7 @@ def end_program(specification: Specification, graph: Graph, root: Root, device: 
     ops = tuple(o for o in graph.chain() if o.event == root and o.transport is None)
     if not ops:
         return None
-    body, tables, states = _bodies(ops, DatagramSight(words=False))
+    body, tables, states = _bodies(ops, DatagramSight(words=False), graph)
     messages = {m.name: m for m in specification.messages}
     named = [n.message for n in walk(body) if isinstance(n, e.Value)]
     pushed = [n.header for n in walk(body) if isinstance(n, s.Push | s.Pop)]

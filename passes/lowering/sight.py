@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bertha_ir.passes.lowering.wire import Wire
-
     from bertha_ir.types import Type
 
 Which = Literal["src", "dst"]

@@ -35,8 +35,6 @@ from bertha_ir.types import (
 if TYPE_CHECKING:
     from bertha_ir.frontend.body import Body
 
-_SCALAR = (Bits, Bool, Bytes, EndpointType)
-
 
 def name(body: Body, node: ast.Name, _: Type | None) -> e.Expr | None:
     """A local, a scalar parameter, a secret, or a state of one cell."""
@@ -45,27 +43,9 @@ def name(body: Body, node: ast.Name, _: Type | None) -> e.Expr | None:
         local = body.locals[text]
         return e.Local(local.name, local.type, node.span) if local else None
     if text in signature.parameters:
-        match signature.parameters[text]:
-            case None:
-                return None
-            case SecretType(size):
-                return e.Param(text, Bytes(size), node.span)
-            case type_ if isinstance(type_, _SCALAR):
-                return e.Param(text, type_, node.span)
-        what = (
-            "names a field of the message: read it"
-            if isinstance(signature.parameters[text], FieldType)
-            else "is no value"
-        )
-        hint = f"write `{body.subject or 'm'}.{text}`" if "field" in what else "look it up with `[…]` or `in`"
-        body.report(CH035BadOperand, f"the parameter `{text}` {what}", node.span, hint)
-        return None
+        return _parameter(body, node)
     if text in signature.states:
-        state = signature.states[text]
-        if isinstance(state, MapType):
-            body.report(CH035BadOperand, f"the map `{text}` is no value", node.span, f"look it up: `{text}[key]`")
-            return None
-        return e.Get(text, None, state, node.span) if state else None
+        return _cell(body, node)
     if text == body.subject:
         hint = f"name a part, such as `{text}.dst` or `{text}.payload`"
         body.report(CH035BadOperand, f"`{text}` is the message, no value", node.span, hint)
@@ -73,6 +53,33 @@ def name(body: Body, node: ast.Name, _: Type | None) -> e.Expr | None:
     known = (*body.locals, *signature.parameters, *signature.states, *((body.subject,) if body.subject else ()))
     body.report(CH012UnknownName, f"nothing here is called `{text}`", node.span, nearest_or_all(text, known, "name"))
     return None
+
+
+def _parameter(body: Body, node: ast.Name) -> e.Expr | None:
+    type_ = body.signature.parameters[node.text]
+    match type_:
+        case None:
+            return None
+        case SecretType(size):
+            return e.Param(node.text, Bytes(size), node.span)
+        case Bits() | Bool() | Bytes() | EndpointType():
+            return e.Param(node.text, type_, node.span)
+        case FieldType():
+            message = f"the parameter `{node.text}` names a field of the message"
+            hint = f"write `{body.subject or 'm'}.{node.text}`"
+        case _:
+            message, hint = f"the parameter `{node.text}` is no value", "look it up with `[…]` or `in`"
+    body.report(CH035BadOperand, message, node.span, hint)
+    return None
+
+
+def _cell(body: Body, node: ast.Name) -> e.Expr | None:
+    state = body.signature.states[node.text]
+    if isinstance(state, MapType):
+        message, hint = f"the map `{node.text}` is no value", f"look it up: `{node.text}[key]`"
+        body.report(CH035BadOperand, message, node.span, hint)
+        return None
+    return e.Get(node.text, None, state, node.span) if state else None
 
 
 def member(body: Body, node: ast.Member, _: Type | None) -> e.Expr | None:
@@ -103,21 +110,24 @@ def _part_of_message(body: Body, node: ast.Member) -> e.Expr | None:
     if part == "payload":
         return e.Payload(node.span)
     if part == "value":
-        if len(signature.records) == 1:
-            return e.Value(next(iter(signature.records.values())), node.span)
-        hint = "give the chunnel one parameter of type `message`"
-        body.report(CH035BadOperand, "this chunnel does not say which message the value is", node.span, hint)
-        return None
+        return _value(body, node)
     if part in signature.fields:
         type_ = signature.fields[part]
         return e.ParamField(part, type_, node.span) if type_ else None
     if part in body.names.messages or part in signature.records:
         hint = f"name one of its fields: `{node.span.text}.…`"
         body.report(CH035BadOperand, f"`{part}` is a whole header, no value", node.span, hint)
-        return None
-    known = (*MESSAGE_PARTS, *signature.fields, *body.names.messages)
-    message = f"a message has no part `{part}`"
-    body.report(CH012UnknownName, message, node.name.span, nearest_or_all(part, known, "part"))
+    else:
+        hint = nearest_or_all(part, (*MESSAGE_PARTS, *signature.fields, *body.names.messages), "part")
+        body.report(CH012UnknownName, f"a message has no part `{part}`", node.name.span, hint)
+    return None
+
+
+def _value(body: Body, node: ast.Member) -> e.Expr | None:
+    if len(body.signature.records) == 1:
+        return e.Value(next(iter(body.signature.records.values())), node.span)
+    hint = "give the chunnel one parameter of type `message`"
+    body.report(CH035BadOperand, "this chunnel does not say which message the value is", node.span, hint)
     return None
 
 

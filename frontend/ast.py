@@ -23,7 +23,7 @@ class Name:
 
 @frozen
 class Type:
-    """`u32`, `bytes[4]`, `list[T; 1..64]`, `map[K -> V; N]`; `size` is the number in brackets, `bound` what follows `;`."""
+    """`u32`, `bytes[4]`, `list[T; 1..64]`, `map[K -> V; N]`: `size` is a number in brackets, `bound` follows `;`."""
 
     name: str
     span: Span = field(eq=False, repr=False)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from attrs import Factory, define, frozen
 
 from bertha_ir.diagnostics import Label
-from bertha_ir.frontend.operators import flexible
 from bertha_ir.frontend.codes import CH030TypeMismatch, CH031WidthMismatch
+from bertha_ir.frontend.operators import flexible
 from bertha_ir.types import BYTES, Bits, Bytes, MapType, ParameterType, Type
 
 if TYPE_CHECKING:

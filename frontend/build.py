@@ -25,7 +25,7 @@ def message_field(span: Span, children: list[Any]) -> tree.MessageField:
 
 
 def checksum(span: Span, children: list[Any]) -> tree.ChecksumRule:
-    """`is checksum(over) or zero`."""
+    """Read the rule of a field that is a checksum."""
     return tree.ChecksumRule(children[0], children[1] is not None, span)
 
 

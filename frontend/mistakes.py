@@ -63,7 +63,7 @@ def _where(error: UnexpectedInput, piece: Piece) -> tuple[int, int, set[str]]:
         start = piece.start + (error.token.start_pos or 0)
         return start, len(error.token), set(error.accepts or error.expected)
     if isinstance(error, UnexpectedCharacters):
-        return piece.start + error.pos_in_stream, 1, set(error.allowed or ())
+        return piece.start + (error.pos_in_stream or 0), 1, set(error.allowed or ())
     return piece.end, 0, set(getattr(error, "accepts", None) or getattr(error, "expected", None) or ())
 
 

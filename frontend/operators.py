@@ -67,20 +67,14 @@ def no_value(body: Body, node: ast.Prefix | ast.Listing | ast.RangeRow, _: Type 
 def flexible(node: ast.Expression) -> bool:
     """Whether the expression takes the width of its context."""
     match node:
-        case ast.Number():
-            return True
-        case ast.Text(value):
-            return len(value) == 1
-        case ast.Call(function):
-            return function.text == "len"
         case ast.Unary(op, of):
             return op != "not" and flexible(of)
         case ast.Binary(op, left, right):
-            return (op in e.ARITHMETIC and flexible(left) and flexible(right)) or (op in e.SHIFTS and flexible(left))
+            return flexible(left) and (op in e.SHIFTS or (op in e.ARITHMETIC and flexible(right)))
         case ast.Choose(_, yes, no):
             return flexible(yes) and flexible(no)
-        case _:
-            return False
+    single = isinstance(node, ast.Text) and len(node.value) == 1
+    return single or isinstance(node, ast.Number) or (isinstance(node, ast.Call) and node.function.text == "len")
 
 
 def pair(

@@ -21,7 +21,10 @@ UNITS: dict[str, int] = {
     **{f"{p}bit/s": n for p, n in _SI.items()},
     **{f"{p}B": n for p, n in {**_SI, **_BINARY}.items()},
     **{f"{p}Hz": n for p, n in _SI.items()},
-    **{"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9},
+    "ns": 1,
+    "us": 10**3,
+    "ms": 10**6,
+    "s": 10**9,
 }
 
 

@@ -37,13 +37,13 @@ from bertha_ir.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from bertha_ir.diagnostics import Collector
 
 MAX_ENTRIES = 1 << 24
 MAX_BYTES = 65535
-_PLAIN = {"bool": BOOL, "endpoint": ENDPOINT, "mac": MAC, "ipv4": IPV4, "ipv6": IPV6}
+_PLAIN: Mapping[str, Type] = {"bool": BOOL, "endpoint": ENDPOINT, "mac": MAC, "ipv4": IPV4, "ipv6": IPV6}
 _TABLES = ("list", "map", "prefixes", "ranges")
 _KNOWN = (*_PLAIN, *_TABLES, "u8", "u16", "u32", "u64", "u128", "bytes", "secret", "field", "message")
 
@@ -76,20 +76,16 @@ class TypeReader:
 
     def parameter(self, node: ast.AnyType) -> ParameterType | None:
         """Return the type of a parameter."""
-        if isinstance(node, ast.Type):
-            match node.name:
-                case "field":
-                    return FieldType()
-                case "message":
-                    return MessageType()
-                case "secret":
-                    return self._secret(node)
-                case "list":
-                    return self._list(node)
-                case "prefixes":
-                    return self._prefixes(node)
-                case "ranges":
-                    return self._ranges(node)
+        readers: dict[str, Callable[[ast.Type], ParameterType | None]] = {
+            "field": lambda _: FieldType(),
+            "message": lambda _: MessageType(),
+            "secret": self._secret,
+            "list": self._list,
+            "prefixes": self._prefixes,
+            "ranges": self._ranges,
+        }
+        if isinstance(node, ast.Type) and node.name in readers:
+            return readers[node.name](node)
         return self.value(node)
 
     def state(self, node: ast.AnyType) -> MapType | Type | None:

@@ -22,7 +22,7 @@ _LISTED = 6
 _WORDS = {
     "NAME": "a name",
     "INTEGER": "a number",
-    "DECIMAL": "a number",
+    "DECIMAL": "a number with a decimal point",
     "STRING": "a string",
     "TRUTH": "`true` or `false`",
     "ADDRESS": "an address",
@@ -39,6 +39,16 @@ _WORDS = {
 _LAST_TOKEN = re.compile(r"(?:\w+|.)$", re.DOTALL)
 
 
+# A statement may begin with a name as an expression may; the larger group is looked for first.
+_GROUPS = {
+    "a statement": frozenset(
+        {"LET", "DELETE", "IF", "REPEAT", "FOR", "DROP", "BOUNCE", "REPLY", "EMIT", "PUSH", "POP"}
+    ),
+    "an expression": frozenset({"INTEGER", "STRING", "TRUTH", "ADDRESS", "ENDPOINT", "MAC", "PREFIX", "LPAR", "LSQB"}),
+    "an operator": frozenset({"OR", "AND", "COMPARE", "IN", "BIT_OR", "BIT_XOR", "BIT_AND", "SHIFT", "PLUS", "MINUS"}),
+}
+
+
 def report(error: UnexpectedInput, source: SourceFile, piece: Piece, collector: Collector) -> None:
     """Add the diagnostic of one syntax error in the declaration `piece`."""
     at, length, accepted = _where(error, piece)
@@ -48,13 +58,16 @@ def report(error: UnexpectedInput, source: SourceFile, piece: Piece, collector: 
         collector.add(CH007NotYet, f"`{before.text}` is not supported yet", before, "write one chain of chunnels")
         return
     expected = _expected(accepted)
-    if at >= piece.end:
+    if at >= piece.end and "`}`" in expected:
+        message, span, expected = "a `}` is missing behind this", before, ["`}`"]
+    elif at >= piece.end:
         message, span = "the declaration ends too early", before
     elif "`;`" in expected and "\n" in source.text[before.end : at]:
         message, span, expected = "a `;` is missing here", before, ["`;`"]
     else:
         message, span = f"`{found}` cannot stand here", Span(source, at, at + length)
-    hint = f"expected {' or '.join(expected)}" if 0 < len(expected) <= _LISTED else None
+    listed = [*expected[:_LISTED], *(["…"] if len(expected) > _LISTED else [])]
+    hint = f"expected {' or '.join(listed)}" if listed else "remove it"
     collector.add(CH005Unexpected, message, span, hint)
 
 
@@ -89,9 +102,14 @@ def _trailing(text: str) -> str:
 
 
 def _expected(terminals: set[str]) -> list[str]:
-    patterns = {t.name: t.pattern for t in parser().terminals}
+    """Return what could have stood there, whole groups of terminals by what they begin or continue."""
     words = []
-    for name in sorted(terminals - {"$END", "COMMENT", "WHITESPACE"}):
+    for word, group in _GROUPS.items():
+        if group <= terminals:
+            words.append(word)
+            terminals = terminals - group
+    patterns = {t.name: t.pattern for t in parser().terminals}
+    for name in terminals - {"$END"}:
         pattern = patterns.get(name)
         words.append(f"`{pattern.value}`" if isinstance(pattern, PatternStr) else _WORDS.get(name, name.lower()))
     return sorted(set(words))

@@ -130,7 +130,8 @@ def condition(body: Body, node: ast.Expression) -> e.Expr | None:
         return typed
     if typed is not None or isinstance(node, ast.Number):
         found = typed.type if typed else "a number"
-        hint = f"compare it: `{node.span.text} != 0`" if typed is None or isinstance(typed.type, Bits) else None
+        number = typed is None or isinstance(typed.type, Bits)
+        hint = f"compare it: `{node.span.text} != 0`" if number else "compare it with `==`"
         body.report(CH034NotACondition, f"`{node.span.text}` is {found}, not a condition", node.span, hint)
     return None
 

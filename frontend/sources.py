@@ -80,8 +80,9 @@ class _Reader:
         if source is None:
             return
         self.open.append(place)
+        before = len(self.collector.found)
         found = parse(source, self.collector)
-        if not found and not self.collector.found:
+        if not found and len(self.collector.found) == before:
             self.collector.add(
                 CH010NothingDeclared,
                 f"`{source.path}` declares nothing",
@@ -97,7 +98,7 @@ class _Reader:
 
     def _follow(self, importer: Path, declaration: tree.Import) -> None:
         if "\0" in declaration.path:
-            self.collector.add(CH001Unreadable, "the path holds a zero byte", declaration.span)
+            self.collector.add(CH001Unreadable, "the path holds a zero byte", declaration.span, "remove it")
             return
         target = Path(os.path.normpath(importer.parent / declaration.path))
         if not Path(os.path.realpath(target)).is_relative_to(self.root):

@@ -131,7 +131,7 @@ def _let(body: Body, node: ast.Let) -> s.Stmt | None:
         hint = "bind it first, then assign with `else`"
         body.report(CH041CannotFail, "a `let` cannot fail", node.value.span, hint)
         block(body, node.otherwise)
-    value = body.want(node.value, wanted)
+    value = body.want(node.value, wanted) if node.type else body.expr(node.value)
     local = bind(body, node.name, wanted or (value.type if value else None))
     return s.Let(local.name, value, node.span) if local and value else None
 

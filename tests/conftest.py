@@ -12,6 +12,17 @@ except ImportError as error:
 IN_CI_AS_ROOT = os.environ.get("CI") == "true" and os.geteuid() == 0
 
 
+def pytest_addoption(parser):
+    """Expected texts are kept in files; one option writes what is answered now in their place."""
+    parser.addoption("--update-golden", action="store_true", help="rewrite expected texts instead of comparing them")
+
+
+@pytest.fixture
+def update_golden(request):
+    """Whether to rewrite expected texts."""
+    return request.config.getoption("--update-golden")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item):
     """In CI, as root, a skipped kernel test is a failure: the eBPF programs would go unverified."""

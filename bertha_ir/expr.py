@@ -50,8 +50,6 @@ def require(condition: bool, message: str) -> None:  # noqa: FBT001  (a predicat
         raise IllTypedError(message)
 
 
-
-
 @frozen
 class Const:
     """A literal: an int for Bits, a bool, bytes, or an (ip, port) pair for an endpoint."""

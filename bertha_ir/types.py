@@ -134,9 +134,7 @@ class MessageType:
         return "message"
 
 
-ParameterType = (
-    Type | ListType | PrefixesType | RangesType | SecretType | FieldType | MessageType
-)
+ParameterType = Type | ListType | PrefixesType | RangesType | SecretType | FieldType | MessageType
 
 BOOL = Bool()
 BYTES = Bytes()

@@ -78,11 +78,7 @@ class Machine:
                 return
             offset += header.size
             name = next(
-                (
-                    t.to
-                    for t in states[name].transitions
-                    if all(packet.read(header.name, f) == v for f, v in t.when)
-                ),
+                (t.to for t in states[name].transitions if all(packet.read(header.name, f) == v for f, v in t.when)),
                 None,
             )
 
@@ -92,5 +88,10 @@ class Machine:
         data = came if verdict == "drop" else bytes(packet.data)
         return Outcome(
             verdict,  # type: ignore[arg-type]  # EndBody carries one of the three
-            data, packet.src, packet.dst, packet.value, block, tuple(env.sent),
+            data,
+            packet.src,
+            packet.dst,
+            packet.value,
+            block,
+            tuple(env.sent),
         )

@@ -48,9 +48,7 @@ class StateStore:
         """Add component by component, wrapping, to what is stored (zero if nothing is)."""
         old = self.get(name, key) or (0,) * len(row)
         widths = [v.width for v in self.declared[name].values]
-        total = tuple(
-            (int(a) + int(b)) % (1 << w) for a, b, w in zip(old, row, widths, strict=True)
-        )
+        total = tuple((int(a) + int(b)) % (1 << w) for a, b, w in zip(old, row, widths, strict=True))
         self.set(name, key, total)
 
     def delete(self, name: str, key: Key) -> None:

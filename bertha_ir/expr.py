@@ -14,19 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs import field, frozen
 
-from bertha_ir.types import (
-    BOOL,
-    BYTES,
-    ENDPOINT,
-    U16,
-    U32,
-    Bits,
-    Bool,
-    Bytes,
-    EndpointType,
-    Record,
-    Type,
-)
+from bertha_ir.types import BOOL, BYTES, ENDPOINT, U16, U32, Bits, Bool, Bytes, EndpointType, Record, Type, require
 
 if TYPE_CHECKING:
     from bertha_ir.source import Span
@@ -38,16 +26,6 @@ SHIFTS = ("<<", ">>")
 ORDER = ("<", "<=", ">", ">=")
 EQUALITY = ("==", "!=")
 LOGIC = ("and", "or")
-
-
-class IllTypedError(TypeError):
-    """An IR node was built from operands of the wrong type: a defect of the caller, not of the user's program."""
-
-
-def require(condition: bool, message: str) -> None:  # noqa: FBT001  (a predicate is what it takes)
-    """Raise `IllTypedError(message)` unless `condition` holds."""
-    if not condition:
-        raise IllTypedError(message)
 
 
 @frozen

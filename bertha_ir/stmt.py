@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs import field, frozen
 
-from bertha_ir.expr import Address, Expr, Field, Local, ParamField, Part, Payload, Value, require
-from bertha_ir.types import BOOL, BYTES, ENDPOINT, Bits, Bytes
+from bertha_ir.expr import Address, Expr, Field, Local, ParamField, Part, Payload, Value
+from bertha_ir.types import BOOL, BYTES, ENDPOINT, Bits, Bytes, require
 
 if TYPE_CHECKING:
     from bertha_ir.source import Span

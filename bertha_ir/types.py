@@ -12,6 +12,16 @@ from attrs.validators import ge, instance_of, le, optional
 MAX_WIDTH = 128
 
 
+class IllTypedError(TypeError):
+    """An IR node was built from operands of the wrong type: a defect of the caller, not of the user's program."""
+
+
+def require(condition: bool, message: str) -> None:  # noqa: FBT001  (a predicate is what it takes)
+    """Raise `IllTypedError(message)` unless `condition` holds."""
+    if not condition:
+        raise IllTypedError(message)
+
+
 @frozen
 class Bits:
     """An unsigned integer of `width` bits; arithmetic wraps."""

@@ -17,6 +17,7 @@ from bertha_ir.types import (
     Bits,
     Bytes,
     EndpointType,
+    IllTypedError,
     ListType,
     MapType,
     PrefixesType,
@@ -89,7 +90,7 @@ def body_of(handler: Handler, instance: Instance, names: Names, transport: Trans
 
 def _length(argument: Argument) -> int:
     if not isinstance(argument, ListArgument):
-        raise e.IllTypedError(argument)
+        raise IllTypedError(argument)
     return len(argument.elements)
 
 

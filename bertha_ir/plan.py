@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Literal
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 if TYPE_CHECKING:
     from bertha_ir.program import DeviceProgram
@@ -84,11 +84,14 @@ class Plan:
 
     @property
     def id(self) -> str:
-        """The content hash that both ends of a connection must agree on: sha256 of what runs, in hex."""
+        """The content hash that both ends of a connection must agree on: sha256, in hex, of the specification's stack
+        and of what runs where. Costs and reasons take no part.
+        """
         from bertha_ir.text import print_ir  # noqa: PLC0415  (text registers this module's classes)
 
-        runs = evolve(self, refusals=(), crossings=(), assumptions=(), cost_model="")
-        return hashlib.sha256(print_ir(runs).encode()).hexdigest()
+        runs = tuple((b.op, b.direction, b.device, b.backend, b.hook, b.active) for b in self.bindings)
+        agreed = (self.stack, self.ends, self.hosts, self.service, self.path, self.specification, runs)
+        return hashlib.sha256(print_ir(agreed).encode()).hexdigest()
 
     @property
     def latency_ns(self) -> float | None:

@@ -95,12 +95,26 @@ class _Placing:
                 return
             options.append(found)
         chosen = self._cheapest(ops, options)
+        if chosen is None:
+            self._out_of_order(ops, options)
+            return
         standby = set.intersection(*({c.index for c in found} for found in options)) if options else set()
         for op, found, choice in zip(ops, options, chosen, strict=True):
             for candidate in found:
                 active = candidate is choice
                 if active or candidate.index in standby:
                     bindings.append(self._binding(op, candidate, active=active))
+
+    def _out_of_order(self, ops: tuple[Op, ...], options: list[tuple[Candidate, ...]]) -> None:
+        where = "; ".join(
+            f"`{op.chunnel}`: {', '.join(c.stop.name for c in found)}" for op, found in zip(ops, options, strict=True)
+        )
+        self.collector.add(
+            CH203NowhereToRun,
+            f"no choice of devices keeps the order of the ops; each can run only on {where}",
+            ops[0].span,
+            "write the ops in the order in which messages meet the devices, or relax the policy",
+        )
 
     def _nowhere(self, op: Op, refused: tuple[Refusal, ...]) -> None:
         reasons = "; ".join(f"{r.device}: {r.reason}" for r in refused)
@@ -113,8 +127,10 @@ class _Placing:
             labels,
         )
 
-    def _cheapest(self, ops: tuple[Op, ...], options: list[tuple[Candidate, ...]]) -> tuple[Candidate, ...]:
-        """Return one candidate per op, stops never going back, least by (sum of ranks, sum of latencies)."""
+    def _cheapest(self, ops: tuple[Op, ...], options: list[tuple[Candidate, ...]]) -> tuple[Candidate, ...] | None:
+        """Return one candidate per op, stops never going back, least by (sum of ranks, sum of latencies); None when
+        there is no such choice.
+        """
         best: list[tuple[tuple[int, float, int], tuple[Candidate, ...]]] = [((0, 0.0, 0), ())]
         for op, found in zip(ops, options, strict=True):
             reached = []
@@ -125,8 +141,8 @@ class _Placing:
                     key, chosen = min(before, key=lambda kc: kc[0])
                     step = (key[0] + rank, key[1] + (latency or 0.0), key[2] + candidate.index)
                     reached.append((step, (*chosen, candidate)))
-            best = reached or best
-        return min(best, key=lambda kc: kc[0])[1]
+            best = reached
+        return min(best, key=lambda kc: kc[0])[1] if best else None
 
     def _rank(self, op: Op, candidate: Candidate) -> int:
         order = self._order(op)

@@ -28,10 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return status.INTERRUPTED
     except stream.OutputError as error:
-        stream.discard()
+        stream.discard(error.stream)
         if isinstance(error.__cause__, BrokenPipeError):
             return status.CLOSED_PIPE
-        sys.stderr.write(f"bertha: error: the answer cannot be written: {error.__cause__}\n")
+        if error.stream is sys.stdout:
+            stream.complain(f"bertha: error: the answer cannot be written: {error.__cause__}\n")
         return status.NO
 
 
@@ -41,7 +42,7 @@ def _run(parsed: argparse.Namespace) -> int:
     except stream.OutputError:
         raise
     except status.UsageError as error:
-        sys.stderr.write(f"bertha {parsed.command}: error: {error.message}\nhint: {error.hint}\n")
+        stream.complain(f"bertha {parsed.command}: error: {error.message}\nhint: {error.hint}\n")
         return status.USAGE
     except Exception as error:  # noqa: BLE001  (the last resort: whatever happens, one line and a status)
         return _failed(error, parsed)
@@ -57,7 +58,7 @@ def _failed(error: Exception, parsed: argparse.Namespace) -> int:
         report(error.diagnostics, as_json=parsed.json)
         return status.NO
     if parsed.traceback:
-        import_module("traceback").print_exception(error)
+        stream.complain("".join(import_module("traceback").format_exception(error)))
     text = " ".join(f"{type(error).__name__}: {error}".split())
-    sys.stderr.write(f"internal error: {text}, please report; run with --traceback to see it\n")
+    stream.complain(f"internal error: {text}, please report; run with --traceback to see it\n")
     return status.INTERNAL

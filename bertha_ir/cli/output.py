@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from bertha_ir.cli.stream import say
+from bertha_ir.cli.stream import complain, say
 from bertha_ir.diagnostics.render import render, to_data, wants_colour
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ def report(diagnostics: Sequence[Diagnostic], *, as_json: bool) -> None:
         say_json(ok=not has_errors(diagnostics), diagnostics=[to_data(d) for d in diagnostics])
         return
     colour = wants_colour(sys.stderr, os.environ)
-    sys.stderr.write(render(diagnostics, colour=colour))
+    complain(render(diagnostics, colour=colour))
     if codes := sorted({d.code.number() for d in diagnostics}):
-        sys.stderr.write(f"\n{_count(diagnostics)}; `bertha explain {codes[0]}` says more about {codes[0]}\n")
+        complain(f"\n{_count(diagnostics)}; `bertha explain {codes[0]}` says more about {codes[0]}\n")
 
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:

@@ -1,27 +1,46 @@
-"""Standard output, with its failures told apart from a command's own."""
+"""Standard output and error, with their failures told apart from a command's own."""
+
+from __future__ import annotations
 
 import io
 import os
 import sys
+from typing import TextIO
 
 
 class OutputError(Exception):
-    """Standard output cannot be written; the cause is the system's error."""
+    """Standard output or error cannot be written; the cause is the system's error."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream.name)
+        self.stream = stream
 
 
 def prepare() -> None:
-    """Let characters that the terminal's encoding lacks be spelled out, not raise."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
+    """Let characters that a terminal's encoding lacks be spelled out, and a stream that was closed lead nowhere."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, io.StringIO())
+        elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def say(text: str) -> None:
-    """Print text that ends its own lines. Raises `OutputError`."""
+    """Print an answer; the text ends its own lines. Raises `OutputError`."""
+    _write(sys.stdout, text)
+
+
+def complain(text: str) -> None:
+    """Print what is wrong, on standard error. Raises `OutputError`."""
+    _write(sys.stderr, text)
+
+
+def _write(stream: TextIO, text: str) -> None:
     try:
-        sys.stdout.write(text)
+        stream.write(text)
     except OSError as error:
-        raise OutputError from error
+        raise OutputError(stream) from error
 
 
 def flush() -> None:
@@ -29,11 +48,11 @@ def flush() -> None:
     try:
         sys.stdout.flush()
     except OSError as error:
-        raise OutputError from error
+        raise OutputError(sys.stdout) from error
 
 
-def discard() -> None:
-    """Let standard output lead nowhere, so that what is still buffered cannot fail again when Python exits."""
+def discard(stream: TextIO) -> None:
+    """Let a stream lead nowhere, so that what it still holds cannot fail again when Python exits."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -1,15 +1,22 @@
 """The documents tell the truth: their paths exist, their commands parse, their JSON is what is answered."""
 
+import json
 import re
 import shlex
 from pathlib import Path
 
 import pytest
+from attrs import fields
 from project import MAPPED, ROOT, shown
 
+from bertha_ir.artifact import ManifestProgram, ManifestStack, manifest
 from bertha_ir.cli.arguments import make_parser
 from bertha_ir.cli.main import main
+from bertha_ir.codes import CH401OutputNotArtifact
+from bertha_ir.diagnostics import Diagnostic
+from bertha_ir.diagnostics.render import to_data
 from bertha_ir.frontend.load import load
+from bertha_ir.plan import Binding, Crossing, LedgerEntry, Plan, Refusal
 from bertha_ir.primitives import PRIMITIVES
 
 DOCUMENTS = [
@@ -97,3 +104,13 @@ def test_language_reference_names_the_library() -> None:
     library = load(())
     names = [c.name for c in library.chunnels] + [m.name for m in library.messages] + list(PRIMITIVES)
     assert not [n for n in names if not re.search(rf"\b{n}\b", text)]
+
+
+def test_json_reference_names_every_key() -> None:
+    """Every key of a manifest, a plan and a diagnostic is in the reference."""
+    text = text_of(ROOT / "docs" / "json.md")
+    nodes = (Plan, Binding, Refusal, Crossing, LedgerEntry, ManifestStack, ManifestProgram)
+    keys = {a.name for cls in nodes for a in fields(cls)} - {"span"}
+    keys |= set(to_data(Diagnostic(CH401OutputNotArtifact, "message", None)))
+    keys |= set(json.loads(manifest("", {}, (), {}, {})))
+    assert not [key for key in keys if f"`{key}`" not in text]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bertha_ir import __version__, api
+from bertha_ir.cli.arguments import make_parser
 from bertha_ir.cli.main import main
 from bertha_ir.codes import CH401OutputNotArtifact
 from bertha_ir.diagnostics import BerthaError, Diagnostic
@@ -23,6 +24,7 @@ START = "import sys; from bertha_ir.cli.main import main; sys.exit(main())"
 SLOW = """
 import sys, time
 from bertha_ir import api
+from bertha_ir.cli.arguments import make_parser
 from bertha_ir.cli.main import main
 
 def build(*files, **options):
@@ -97,6 +99,15 @@ def test_version_and_help_answer_on_standard_output() -> None:
         assert (answer.returncode, answer.stderr) == (0, "")
         assert f"  bertha {command}" in answer.stdout
         assert "exit status: 0 done" in answer.stdout
+
+
+def test_examples_of_the_help_parse() -> None:
+    """What the help shows is what the command line takes."""
+    for command in ("check", "compile", "plan", "ir", "explain", "passes", "targets"):
+        examples = [line for line in bertha(command, "--help").stdout.splitlines() if line.startswith("  bertha ")]
+        assert examples
+        for example in examples:
+            assert make_parser().parse_args(example.split()[1:]).command == command
 
 
 @pytest.mark.parametrize(
@@ -285,17 +296,25 @@ def test_interrupt_of_a_running_command() -> None:
     assert (process.returncode, out, err) == (130, "", "")
 
 
-def test_closed_pipe_is_quiet() -> None:
+@pytest.mark.parametrize(("arguments", "name"), [(["passes"], "stdout"), (["check", "nowhere"], "stderr")])
+def test_closed_pipe_is_quiet(arguments, name: str) -> None:
     """When the reader goes away, the command ends as SIGPIPE would have ended it, and prints nothing."""
     reader, writer = os.pipe()
     os.close(reader)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, name: writer}
     try:
-        result = subprocess.run(
-            [sys.executable, "-c", START, "passes"], stdout=writer, stderr=subprocess.PIPE, text=True, check=False
-        )
+        result = subprocess.run([sys.executable, "-c", START, *arguments], check=False, **streams)
     finally:
         os.close(writer)
-    assert (result.returncode, result.stderr) == (141, "")
+    assert (result.returncode, result.stdout or b"", result.stderr or b"") == (141, b"", b"")
+
+
+@pytest.mark.parametrize("closed", ["1", "2"])
+def test_closed_stream_is_no_crash(closed: str) -> None:
+    """A command whose standard output or error was closed before it began does its work."""
+    line = f'"$0" -c "$1" passes {closed}>&-'
+    result = subprocess.run(["sh", "-c", line, sys.executable, START], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a device of Linux")

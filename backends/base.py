@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 @frozen
 class Unit:
     """What a backend is given: a program, the layouts of the messages that its records have, and, for a switch, the
-    (in, out) ports between which it forwards."""
+    (in, out) ports between which it forwards.
+    """
 
     program: DeviceProgram
     messages: tuple[Message, ...] = ()
@@ -39,7 +40,8 @@ class Backend(ABC):
     @abstractmethod
     def validate(self, unit: Unit) -> tuple[Diagnostic, ...]:
         """Return why the target cannot run the program, each with the span of the source that caused it; empty when
-        it can."""
+        it can.
+        """
 
     @abstractmethod
     def emit(self, unit: Unit) -> dict[str, str]:

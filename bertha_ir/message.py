@@ -105,6 +105,6 @@ class Message:
             offset += bit_width(candidate.type) or 0
         raise KeyError(name)
 
-    def rules(self, kind: type[Fixed] | type[Length] | type[Checksum]) -> tuple[MessageField, ...]:
+    def rules(self, kind: type[Fixed | Length | Checksum]) -> tuple[MessageField, ...]:
         """Return the fields with a rule of this kind."""
         return tuple(f for f in self.fields if isinstance(f.rule, kind))

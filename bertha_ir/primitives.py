@@ -146,7 +146,8 @@ def http2_unframe(data: bytes) -> bytes:
 
 def maglev(backends: int, size: int) -> tuple[int, ...]:
     """Return the Maglev look-up table (Eisenbud et al., NSDI 2016, section 3.4) of `size` rows, a prime, over
-    `backends` numbered back ends."""
+    `backends` numbered back ends.
+    """
     steps = []
     for backend in range(backends):
         digest = hashlib.sha256(backend.to_bytes(4, "big")).digest()

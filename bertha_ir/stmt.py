@@ -47,7 +47,7 @@ class Assign:
 
 @frozen
 class Attempt:
-    """`target = call else { … }`: a primitive that can fail; on failure `otherwise` runs and the target is unchanged."""
+    """`target = call else { … }`: a primitive that can fail; then `otherwise` runs and the target is unchanged."""
 
     target: Target
     value: Expr
@@ -171,7 +171,8 @@ class Push:
 @frozen
 class Pop:
     """Take the outermost header off the payload so that its fields can be read; a payload too short for it, or one
-    that breaks a fixed field, runs `otherwise`."""
+    that breaks a fixed field, runs `otherwise`.
+    """
 
     header: str
     otherwise: tuple[Stmt, ...]

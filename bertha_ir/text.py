@@ -67,27 +67,29 @@ Form = str | tuple[str, str, "list[Form]"]  # an atom, or (open bracket with hea
 
 
 def _form(node: object) -> Form:
+    if isinstance(node, tuple):
+        return ("[", "]", [_form(item) for item in node])
+    if type(node) in _names and not isinstance(node, types.Bits | types.Bool | types.Bytes | types.EndpointType):
+        return ("(" + _names[type(node)], ")", [_form(value) for value in _printed_fields(node)])
+    return _printed_atom(node)
+
+
+def _printed_atom(node: object) -> str:
     match node:
-        case None:
-            return "none"
-        case bool():
-            return "true" if node else "false"
+        case None | bool():
+            return {None: "none", True: "true", False: "false"}[node]
         case int() | float():
             return repr(node)
         case str():
             return json.dumps(node)
         case bytes():
             return f'x"{node.hex()}"'
-        case tuple():
-            return ("[", "]", [_form(item) for item in node])
         case types.Bytes(int(size)):
             return f"bytes:{size}"
         case types.Bits() | types.Bool() | types.Bytes() | types.EndpointType():
             return str(node)
-    if type(node) not in _names:
-        msg = f"{type(node).__name__} is no IR node"
-        raise TypeError(msg)
-    return ("(" + _names[type(node)], ")", [_form(value) for value in _printed_fields(node)])
+    msg = f"{type(node).__name__} is no IR node"
+    raise TypeError(msg)
 
 
 def _printed_fields(node: Any) -> list[object]:  # noqa: ANN401  (any attrs node)

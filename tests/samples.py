@@ -13,7 +13,7 @@ from bertha_ir.program import (
     Table,
     Transition,
 )
-from bertha_ir.stmt import Assign, FixChecksum, If, Let, Lookup, Store, Drop
+from bertha_ir.stmt import Assign, Drop, FixChecksum, If, Let, Lookup, Store
 from bertha_ir.types import BOOL, U8, U16, U32, U48, U64, Bits, Bytes
 
 
@@ -35,7 +35,9 @@ SERVICE_IP, SERVICE_PORT = 0x0A000001, 4242
 SHARDS = ((0x0A000001, 9001), (0x0A000001, 9002), (0x0A000002, 9003))
 IPV4_FIXED = (("version", 4), ("ihl", 5), ("more_fragments", 0), ("fragment_offset", 0), ("protocol", 17))
 PARSER = (
-    ParseState("ethernet", (Transition((("ethertype", 0x0800),), "ipv4"), Transition((("ethertype", 0x8100),), "vlan"))),
+    ParseState(
+        "ethernet", (Transition((("ethertype", 0x0800),), "ipv4"), Transition((("ethertype", 0x8100),), "vlan"))
+    ),
     ParseState("vlan", (Transition((("ethertype", 0x0800),), "ipv4"),)),
     ParseState("ipv4", (Transition(IPV4_FIXED, "udp"),)),
     ParseState("udp", (Transition((("dst_port", SERVICE_PORT),), "KvRequest"),)),

@@ -9,7 +9,8 @@ CODES: Registry[type[Code]] = Registry("error code")
 
 class Code:
     """One kind of mistake. A subclass is named `CHnnn<WhatWasFound>`; its docstring is the page that
-    `bertha explain CHnnn` shows, with the sections What, Why, Example and Fix."""
+    `bertha explain CHnnn` shows, with the sections What, Why, Example and Fix.
+    """
 
     def __init_subclass__(cls) -> None:
         CODES.add(cls.number(), cls)

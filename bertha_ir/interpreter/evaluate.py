@@ -5,8 +5,7 @@ Values are ints (Bits), bools, bytes, (ip, port) pairs (endpoints) and dicts of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import Factory, define
 
@@ -14,10 +13,14 @@ from bertha_ir import expr as e
 from bertha_ir import stmt as s
 from bertha_ir.interpreter.packet import Packet
 from bertha_ir.interpreter.store import StateStore, find
-from bertha_ir.message import Message
 from bertha_ir.primitives import PRIMITIVES, PrimitiveError, as_bytes
 from bertha_ir.program import ADDRESS, Header, Table
 from bertha_ir.types import Bits, Bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from bertha_ir.message import Message
 
 Value = Any
 
@@ -86,15 +89,15 @@ def evaluate(node: e.Expr, env: Environment) -> Value:  # noqa: C901, PLR0911, P
         case e.Call():
             return _call(node, env)
         case e.Element(table, index):
-            return _compose(find(env.tables[table], (evaluate(index, env),)), node.type)
+            return _compose(find(env.tables[table], (evaluate(index, env),)))
         case e.Match(table, key, default):
             found = find(env.tables[table], _key(evaluate(key, env)))
-            return evaluate(default, env) if found is None else _compose(found, default.type)
+            return evaluate(default, env) if found is None else _compose(found)
         case e.Contains(container, key):
             return _contains(container, _key(evaluate(key, env)), env)
         case e.Get(state, key, type_):
             row = env.states.get(state, () if key is None else _key(evaluate(key, env)))
-            return _zero(type_) if row is None else _compose(row, type_)
+            return _zero(type_) if row is None else _compose(row)
         case e.FrameSize():
             return len(env.packet.data)
         case e.HeaderOffset(header):
@@ -138,10 +141,10 @@ def _execute(node: s.Stmt, env: Environment) -> None:  # noqa: C901, PLR0912  (o
         case s.Repeat(count, body):
             for _ in range(count):
                 execute(body, env)
-        case s.ForEach(state, key, value, body):
-            for k, row in tuple(env.states.rows[state].items()):
-                env.locals[key.name] = _compose(k, key.type)
-                env.locals[value.name] = _compose(row, value.type)
+        case s.ForEach(state, entry_key, entry_value, body):
+            for key, row in tuple(env.states.rows[state].items()):
+                env.locals[entry_key.name] = _compose(key)
+                env.locals[entry_value.name] = _compose(row)
                 execute(body, env)
         case s.Store(state, keys, mode, values):
             key = tuple(v for k in keys for v in _key(evaluate(k, env)))
@@ -150,9 +153,9 @@ def _execute(node: s.Stmt, env: Environment) -> None:  # noqa: C901, PLR0912  (o
         case s.Delete(state, keys):
             env.states.delete(state, tuple(v for k in keys for v in _key(evaluate(k, env))))
         case s.Drop():
-            raise EndBody("drop")
+            raise EndBody("drop")  # noqa: EM101  (a verdict, not a message)
         case s.Bounce():
-            raise EndBody("bounce")
+            raise EndBody("bounce")  # noqa: EM101  (a verdict, not a message)
         case s.Reply(payload):
             env.sent.append(("reply", evaluate(payload, env)))
         case s.Emit(payload):
@@ -178,7 +181,7 @@ def _unary(op: str, value: Value, of: e.Expr) -> Value:
     return (~value if op == "~" else -value) & mask
 
 
-def _binary(node: e.Binary, env: Environment) -> Value:  # noqa: PLR0911
+def _binary(node: e.Binary, env: Environment) -> Value:
     left = evaluate(node.left, env)
     if node.op in e.LOGIC:
         return evaluate(node.right, env) if left == (node.op == "and") else left
@@ -264,7 +267,7 @@ def _key(value: Value) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-def _compose(row: tuple[Any, ...] | None, type_: Any) -> Value:  # noqa: ANN401
+def _compose(row: tuple[Any, ...] | None) -> Value:
     assert row is not None  # noqa: S101  INVARIANT: an index is in range
     return row[0] if len(row) == 1 else row
 

@@ -66,7 +66,7 @@ class Packet:
     def write(self, header: str, name: str, value: int | bytes) -> None:
         """Change a field's value."""
         if header == ADDRESS:
-            self._write_address(name, int(value))  # type: ignore[arg-type]  # address parts are ints
+            self._write_address(name, int(value))
             return
         layout = self.layouts[header]
         number = int.from_bytes(value, "big") if isinstance(value, bytes) else value

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from attrs import Factory, define
 
+from bertha_ir.types import Bits
+
 if TYPE_CHECKING:
     from bertha_ir.program import State, Table
 
@@ -47,7 +49,7 @@ class StateStore:
     def add(self, name: str, key: Key, row: Row) -> None:
         """Add component by component, wrapping, to what is stored (zero if nothing is)."""
         old = self.get(name, key) or (0,) * len(row)
-        widths = [v.width for v in self.declared[name].values]
+        widths = [v.width for v in self.declared[name].values if isinstance(v, Bits)]  # only integers add
         total = tuple((int(a) + int(b)) % (1 << w) for a, b, w in zip(old, row, widths, strict=True))
         self.set(name, key, total)
 

@@ -12,6 +12,7 @@ from bertha_ir.frontend.codes import (
     CH038MayMiss,
     CH041CannotFail,
     CH042TailRead,
+    CH046NotThere,
 )
 from bertha_ir.frontend.names import MESSAGE_PARTS
 from bertha_ir.frontend.suggest import nearest_or_all
@@ -137,6 +138,10 @@ def _field(body: Body, header: ast.Name, node: ast.Member) -> e.Expr | None:
         if header.text not in body.signature.records:
             hint = nearest_or_all(header.text, body.names.messages, "message")
             body.report(CH012UnknownName, f"no message is called `{header.text}`", header.span, hint)
+        return None
+    if real in body.own - body.present:
+        message = f"`{real}` may not be there yet"
+        body.report(CH046NotThere, message, node.span, "read it behind its `push` or `pop`, in the same block")
         return None
     layout = body.names.layouts.get(real)
     if layout is None:

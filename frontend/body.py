@@ -43,6 +43,8 @@ class Body:
 
     `locals` maps a name in sight to its local, None when its type is not known. `taken` holds the names of all locals
     so far: a name used again in another block becomes another local. `complete`: every statement could be typed.
+    `own` are the headers that the body pushes or pops; of these, `present` are those whose fields can be read now,
+    and `popped` those that are no part of the message any more.
     """
 
     signature: Signature
@@ -52,6 +54,9 @@ class Body:
     locals: dict[str, Local | None] = Factory(dict)
     taken: set[str] = Factory(set)
     complete: bool = True
+    own: frozenset[str] = frozenset()
+    present: frozenset[str] = frozenset()
+    popped: frozenset[str] = frozenset()
 
     def expr(self, node: ast.Expression, expected: Type | None = None) -> Expr | None:
         """Return the typed expression. `expected` gives literals their width; it is not enforced."""

@@ -16,6 +16,7 @@ from bertha_ir.frontend import ast, scan
 from bertha_ir.frontend.body import Body, Signature
 from bertha_ir.frontend.clauses import Clauses, period, read_clauses
 from bertha_ir.frontend.codes import CH013Reserved
+from bertha_ir.frontend.headers import own_headers
 from bertha_ir.frontend.names import MESSAGE_PARTS, Names
 from bertha_ir.frontend.statements import TYPERS, block
 from bertha_ir.frontend.types import TypeReader
@@ -101,7 +102,7 @@ def _state(node: tree.State, type_: object) -> StateDeclaration:
 
 def _handler(node: tree.Handler, signature: Signature, names: Names) -> Handler | None:
     subject = node.subject.text if isinstance(node.subject, ast.Name) else None
-    body = Body(signature, names, subject, TYPERS)
+    body = Body(signature, names, subject, TYPERS, own=own_headers(node.body))
     typed = block(body, node.body)
     event = node.event.text
     return Handler(event, typed, period(node), node.span) if body.complete else None  # type: ignore[arg-type]  # one of EVENTS

@@ -390,6 +390,26 @@ class CH044BadRepeat(Code):
     """
 
 
+class CH045GoesOn(Code):
+    """a body goes on without a header it wanted to pop.
+
+    What: the branch behind `pop … else` does not end with `drop` or `bounce`.
+    Why: behind the `pop`, the header's fields can be read; that branch has none.
+    Example: `pop vxlan else { let x: u8 = 1; }`
+    Fix: end the branch with `drop;` or `bounce;`.
+    """
+
+
+class CH046NotThere(Code):
+    """a header's field is read where the header may not be there.
+
+    What: the body pushes or pops the header, but not before this place on every way that leads here.
+    Why: its bytes would be those of something else.
+    Example: `let n = m.vxlan.vni; pop vxlan else drop;`
+    Fix: read the field behind the `push` or `pop`, in the same block.
+    """
+
+
 class CH050UnknownGuarantee(Code):
     """a word names no guarantee.
 

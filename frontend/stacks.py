@@ -131,6 +131,9 @@ def _instance(instance_id: str, use: tree.Use, chunnel: Declared, names: Names) 
         return None
     typed = instantiate(chunnel, field_types, records, use.span)
     ordered = tuple((p.name.text, known[p.name.text]) for p in chunnel.node.parameters)
+    if typed is None and not names.collector.found:
+        message = f"`{instance_id}` could not be typed, and nothing said why"
+        raise AssertionError(message)  # INVARIANT: an instance is never left out silently
     return Instance(instance_id, typed, ordered, span=use.span) if typed else None
 
 

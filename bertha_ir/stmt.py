@@ -199,13 +199,16 @@ class FixChecksum:
     """Update an Internet checksum for one changed value, by RFC 1624, equation 3: `HC' = ~(~HC + ~m + m')`.
 
     `old` and `new` are u16 or u32 and lie on even offsets of what the checksum covers. With `optional` (UDP), a
-    checksum of 0 means none and stays 0, and a result of 0 is written as 0xffff. Lowered programs only.
+    checksum of 0 means none and stays 0, and a result of 0 is written as 0xffff. `part`: what changed, a part of the
+    checksum's own `header`, or, of a transport's checksum, an `address` of its pseudo-header or its `content`: a kernel
+    that leaves the sum to the network card has summed the former only. Lowered programs only.
     """
 
     checksum: Field
     old: Expr
     new: Expr
     optional: bool
+    part: Literal["header", "address", "content"] = "header"
     span: Span | None = field(default=None, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:

@@ -14,7 +14,7 @@ from bertha_ir.types import U16, U32, U48
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bertha_ir.passes.lowering.wire import Wire
+    from bertha_ir.passes.lowering.wire import Cover, Wire
     from bertha_ir.types import Type
 
 Which = Literal["src", "dst"]
@@ -31,7 +31,7 @@ class Sight(Protocol):
     def address(self, which: Which, part: Part) -> e.Field:
         """Return the field that holds a part of an address."""
 
-    def checksums(self, field: e.Field) -> tuple[tuple[e.Field, bool, int], ...]:
+    def checksums(self, field: e.Field) -> tuple[Cover, ...]:
         """Return the checksums that cover a field (see `Wire.checksums`)."""
 
     def turn_around(self, fresh: Callable[[str, Type], e.Local]) -> tuple[s.Stmt, ...]:
@@ -57,7 +57,7 @@ class DatagramSight:
         """Return a field of the pseudo-header."""
         return e.Field(ADDRESS, f"{which}_{part}", U32 if part == "ip" else U16)
 
-    def checksums(self, field: e.Field) -> tuple[tuple[e.Field, bool, int], ...]:  # noqa: ARG002  (the protocol's)
+    def checksums(self, field: e.Field) -> tuple[Cover, ...]:  # noqa: ARG002  (the protocol's)
         """Return none."""
         return ()
 
@@ -81,7 +81,7 @@ class FrameSight:
         assert isinstance(field, e.Field)  # noqa: S101  INVARIANT: Transport's four fields
         return field
 
-    def checksums(self, field: e.Field) -> tuple[tuple[e.Field, bool, int], ...]:
+    def checksums(self, field: e.Field) -> tuple[Cover, ...]:
         """Return the covering checksums."""
         if field.header not in self.wire.messages:
             return ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
 
@@ -37,6 +37,19 @@ def header_of(message: Message, *, words: bool) -> Header:
 def conjunction(conditions: tuple[e.Expr, ...]) -> e.Expr:
     """Return the `and` of all, or true."""
     return reduce(lambda a, b: e.Binary("and", a, b), conditions) if conditions else TRUE
+
+
+Changed = Literal["header", "address", "content"]
+
+
+@frozen
+class Cover:
+    """A checksum that covers a field: at which bit offset, modulo 16, of what it sums (see `FixChecksum`)."""
+
+    checksum: e.Field
+    optional: bool
+    offset: int
+    part: Changed
 
 
 @frozen
@@ -138,8 +151,8 @@ class Wire:
         total: e.Expr = e.Cast(e.Field(name, field, declared.type), U32)
         return e.Binary("+", total, e.Const(declared.rule.minus, U32)) if declared.rule.minus else total
 
-    def checksums(self, header: str, name: str, inner: tuple[str, ...]) -> tuple[tuple[e.Field, bool, int], ...]:
-        """Return the checksums that cover a field: (checksum, optional, bit offset in what it sums, modulo 16)."""
+    def checksums(self, header: str, name: str, inner: tuple[str, ...]) -> tuple[Cover, ...]:
+        """Return the checksums that cover a field."""
         covering = []
         for owner in (*self.spine, *inner):
             for field in self.messages[owner].rules(Checksum):
@@ -147,7 +160,9 @@ class Wire:
                 assert isinstance(rule, Checksum)  # noqa: S101  INVARIANT: chosen by its rule
                 offset = self._covered_at(rule, owner, header, name, inner)
                 if offset is not None and (owner, field.name) != (header, name):
-                    covering.append((e.Field(owner, field.name, U16), rule.optional, offset % 16))
+                    address = (*self.spine, *inner).index(header) < (*self.spine, *inner).index(owner)
+                    part: Changed = "header" if rule.over == "header" else "address" if address else "content"
+                    covering.append(Cover(e.Field(owner, field.name, U16), rule.optional, offset % 16, part))
         return tuple(covering)
 
     def _covered_at(self, rule: Checksum, owner: str, header: str, name: str, inner: tuple[str, ...]) -> int | None:
@@ -167,19 +182,17 @@ class Wire:
         return 0 if address in (self.transport.src_ip, self.transport.dst_ip) else None
 
 
-def fix_checksums(
-    target: e.Field, new: e.Expr, covering: tuple[tuple[e.Field, bool, int], ...]
-) -> tuple[s.FixChecksum, ...]:
+def fix_checksums(target: e.Field, new: e.Expr, covering: tuple[Cover, ...]) -> tuple[s.FixChecksum, ...]:
     """Return the updates of every covering checksum for `target` becoming `new`; to run before the assignment."""
     width = bit_width(target.type) or 0
     fixes: list[s.FixChecksum] = []
-    for checksum, optional, offset in covering:
-        if width == U32.width and offset == 0:
-            fixes.append(s.FixChecksum(checksum, target, new, optional, target.span))
+    for cover in covering:
+        if width == U32.width and cover.offset == 0:
+            fixes.append(s.FixChecksum(cover.checksum, target, new, cover.optional, cover.part, target.span))
             continue
-        for low, high, shift in _pieces(width, offset):
+        for low, high, shift in _pieces(width, cover.offset):
             old, fresh = (_piece(x, low, high, shift) for x in (target, new))
-            fixes.append(s.FixChecksum(checksum, old, fresh, optional, target.span))
+            fixes.append(s.FixChecksum(cover.checksum, old, fresh, cover.optional, cover.part, target.span))
     return tuple(fixes)
 
 

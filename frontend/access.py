@@ -15,7 +15,7 @@ from bertha_ir.frontend.codes import (
     CH046NotThere,
 )
 from bertha_ir.frontend.names import MESSAGE_PARTS
-from bertha_ir.frontend.suggest import nearest_or_all
+from bertha_ir.frontend.suggest import nearest_or_all, shown
 from bertha_ir.types import (
     BYTES,
     ENDPOINT,
@@ -116,7 +116,7 @@ def _part_of_message(body: Body, node: ast.Member) -> e.Expr | None:
         type_ = signature.fields[part]
         return e.ParamField(part, type_, node.span) if type_ else None
     if part in body.names.messages or part in signature.records:
-        hint = f"name one of its fields: `{node.span.text}.…`"
+        hint = f"name one of its fields: `{shown(node)}.…`"
         body.report(CH035BadOperand, f"`{part}` is a whole header, no value", node.span, hint)
     else:
         hint = nearest_or_all(part, (*MESSAGE_PARTS, *signature.fields, *body.names.messages), "part")
@@ -166,7 +166,7 @@ def index(body: Body, node: ast.Index, _: Type | None) -> e.Expr | None:
             return _element(body, table, list_, node)
         case RangesType(key):
             body.want(node.index, key)
-            hint = f"say what then: `{node.span.text} else …`"
+            hint = f"say what then: `{shown(node)} else …`"
             body.report(CH038MayMiss, f"`{table}` may have no range for this key", node.span, hint)
             return None
     state = body.signature.states.get(table)
@@ -180,7 +180,7 @@ def index(body: Body, node: ast.Index, _: Type | None) -> e.Expr | None:
         body.report(CH035BadOperand, f"`{table}` has no elements", node.span, "lists, ranges and maps have")
         return None
     if body.expr(node.of) is not None:
-        body.report(CH035BadOperand, f"`{node.of.span.text}` has no elements", node.span, "lists, ranges and maps have")
+        body.report(CH035BadOperand, f"`{shown(node.of)}` has no elements", node.span, "lists, ranges and maps have")
     return None
 
 
@@ -194,11 +194,9 @@ def _element(body: Body, table: str, list_: ListType, node: ast.Index) -> e.Expr
             return None
         wide = typed if typed.type == U32 else e.Cast(typed, U32, node.index.span)
         return e.Element(table, wide, list_.element, node.span)
-    low = f"{table} may be as short as {list_.low}"
-    hint = (
-        f"write `{table}[{node.index.span.text} % len({table})]`" if list_.low else f"let `{table}` hold at least one"
-    )
-    body.report(CH038MayMiss, f"the index may be out of range: `{low}`".replace("`", ""), node.index.span, hint)
+    message = f"the index may be out of range, for `{table}` may have only {list_.low} elements"
+    hint = f"write `{table}[{shown(node.index)} % len({table})]`" if list_.low else f"let `{table}` hold at least one"
+    body.report(CH038MayMiss, message, node.index.span, hint)
     return None
 
 
@@ -229,7 +227,7 @@ def or_else(body: Body, node: ast.OrElse, expected: Type | None) -> e.Expr | Non
             return None
     if body.expr(node.value, expected) is not None:
         hint = "remove the `else`"
-        body.report(CH041CannotFail, f"`{node.value.span.text}` cannot miss", node.span, hint)
+        body.report(CH041CannotFail, f"`{shown(node.value)}` cannot miss", node.span, hint)
     return None
 
 

@@ -16,7 +16,7 @@ from bertha_ir.frontend.codes import (
 )
 from bertha_ir.frontend.names import unknown
 from bertha_ir.frontend.statements import TYPERS
-from bertha_ir.frontend.suggest import nearest_or_all
+from bertha_ir.frontend.suggest import nearest_or_all, shown
 from bertha_ir.spec import MessageArgument, SecretArgument
 from bertha_ir.types import BYTES, ENDPOINT
 
@@ -36,7 +36,7 @@ def bind(
     before = len(collector.found)
     for position, argument in enumerate(use.arguments):
         if argument.name is None and position >= len(known):
-            message = f"`{use.chunnel.text}` has {len(known)} parameters"
+            message = f"`{use.chunnel.text}` takes at most {len(known)} argument{'' if len(known) == 1 else 's'}"
             collector.add(CH063TooManyArguments, message, argument.span, "remove this argument")
             continue
         name = argument.name.text if argument.name else known[position]
@@ -51,7 +51,7 @@ def bind(
     for parameter in parameters:
         name = parameter.name.text
         if name not in given and parameter.default is None and len(collector.found) == before:
-            hint = f"give it: `{use.chunnel.text}({name} = …)`, of type `{parameter.type.span.text}`"
+            hint = f"give it: `{use.chunnel.text}({name} = …)`, of type `{shown(parameter.type)}`"
             collector.add(CH060MissingArgument, f"`{use.chunnel.text}` needs `{name}`", use.chunnel.span, hint)
     if len(collector.found) > before:
         return None
@@ -61,7 +61,7 @@ def bind(
 
 def wrong(node: ast.Expression, wanted: str, names: Names) -> None:
     """Report an argument of the wrong kind."""
-    names.collector.add(CH064BadArgument, f"`{node.span.text}` is not {wanted}", node.span, f"give {wanted}")
+    names.collector.add(CH064BadArgument, f"`{shown(node)}` is not {wanted}", node.span, f"give {wanted}")
 
 
 def field_of(node: ast.Expression, names: Names) -> Field | None:

@@ -10,6 +10,7 @@ from attrs import Factory, define, frozen
 from bertha_ir.diagnostics import Label
 from bertha_ir.frontend.codes import CH030TypeMismatch, CH031WidthMismatch
 from bertha_ir.frontend.operators import flexible
+from bertha_ir.frontend.suggest import shown
 from bertha_ir.types import BYTES, Bits, Bytes, MapType, ParameterType, Type
 
 if TYPE_CHECKING:
@@ -82,12 +83,12 @@ class Body:
         if isinstance(found, Bits) and isinstance(wanted, Bits):
             self.report(
                 CH031WidthMismatch,
-                f"`{node.span.text}` is {found} where {wanted} is needed",
+                f"`{shown(node)}` is {found} where {wanted} is needed",
                 node.span,
-                f"convert it: `({node.span.text}) as {wanted}`",
+                f"convert it: `({shown(node)}) as {wanted}`",
             )
         else:
-            message = f"`{node.span.text}` is {found} where {wanted} is needed"
+            message = f"`{shown(node)}` is {found} where {wanted} is needed"
             self.report(CH030TypeMismatch, message, node.span, f"give a value of type {wanted}")
 
     def report(self, code: type[Code], message: str, span: Span, help_: str | None = None) -> None:

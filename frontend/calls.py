@@ -14,7 +14,7 @@ from bertha_ir.frontend.codes import (
     CH040FailureIgnored,
     CH067BadRing,
 )
-from bertha_ir.frontend.suggest import nearest_or_all
+from bertha_ir.frontend.suggest import nearest_or_all, shown
 from bertha_ir.primitives import PRIMITIVES, Primitive
 from bertha_ir.types import BYTES, U16, U32, Bits, Bytes, ListType, MessageType, Record, Type
 
@@ -82,7 +82,7 @@ def _length(body: Body, node: ast.Call, of: ast.Expression, expected: Type | Non
     list_ = body.signature.parameters.get(table)
     if not isinstance(list_, ListType):
         if table not in body.signature.parameters or list_ is not None:
-            body.report(CH035BadOperand, f"`{of.span.text}` is no list parameter", of.span, "`size` measures bytes")
+            body.report(CH035BadOperand, f"`{shown(of)}` is no list parameter", of.span, "`size` measures bytes")
         return None
     if not isinstance(expected, Bits) or expected == U32:
         return e.Count(table, node.span)
@@ -126,6 +126,6 @@ def _argument(body: Body, primitive: Primitive, value: ast.Expression, wanted: T
 def _message(body: Body, node: ast.Expression) -> Record | None:
     if isinstance(node, ast.Name) and isinstance(body.signature.parameters.get(node.text), MessageType):
         return Record(body.signature.records[node.text])
-    message = f"`{node.span.text}` is no message parameter"
+    message = f"`{shown(node)}` is no message parameter"
     body.report(CH035BadOperand, message, node.span, "name a parameter of type `message` first: `unpack(T, m.payload)`")
     return None

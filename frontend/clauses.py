@@ -18,7 +18,7 @@ from bertha_ir.frontend.codes import (
 )
 from bertha_ir.frontend.guarantees import guarantees
 from bertha_ir.frontend.names import Names, check_names, unknown
-from bertha_ir.frontend.suggest import nearest_or_all
+from bertha_ir.frontend.suggest import nearest_or_all, shown
 from bertha_ir.spec import Event, Law, Place, Transport
 from bertha_ir.types import U16, U32
 
@@ -126,7 +126,7 @@ def _check_subject(handler: tree.Handler, collector: Collector) -> None:
     if timer and isinstance(subject, tree.Duration):
         if not 0 < (period(handler) or 0) < 1 << 63:
             hint = f"write a number above 0 and one of {', '.join(UNITS_OF_TIME)}"
-            collector.add(CH051BadClause, f"`{subject.span.text}` is no period", subject.span, hint)
+            collector.add(CH051BadClause, f"`{shown(subject)}` is no period", subject.span, hint)
     elif timer or not isinstance(subject, ast.Name):
         hint = "write `on timer(20 ms)`" if timer else f"write `on {handler.event.text}(m)`"
         collector.add(CH051BadClause, f"`{handler.event.text}` does not say of what", handler.event.span, hint)
@@ -182,5 +182,5 @@ def _field(node: ast.Expression, type_: Type, names: Names) -> Field | None:
             if field.type == type_:
                 return Field(header, name.text, type_, node.span)
     hint = "addresses are `(header.field, header.field)`, of u32 and u16"
-    names.collector.add(CH055BadTransport, f"`{node.span.text}` is no header field of {type_}", node.span, hint)
+    names.collector.add(CH055BadTransport, f"`{shown(node)}` is no header field of {type_}", node.span, hint)
     return None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bertha_ir.frontend import ast
 from bertha_ir.frontend.codes import CH020BadLiteral
+from bertha_ir.frontend.suggest import shorten
 
 if TYPE_CHECKING:
     from bertha_ir.diagnostics import Collector
@@ -26,7 +27,7 @@ def integer(text: str, span: Span, collector: Collector) -> int:
             return int(digits, base)
         message = "the number is longer than any type holds"
     except ValueError:
-        message = f"`{text}` is no number"
+        message = f"`{shorten(text)}` is no number"
     collector.add(CH020BadLiteral, message, span, "write a number of at most 128 bits, such as 1_000 or 0x2a")
     return 0
 
@@ -35,7 +36,9 @@ def address(text: str, span: Span, collector: Collector) -> int:
     """Return an IPv4 address as an int; 0 after an error."""
     octets = text.split(".")
     if any(len(o) > 3 or int(o) > 255 for o in octets):  # noqa: PLR2004  an octet
-        collector.add(CH020BadLiteral, f"`{text}` is no IPv4 address", span, "each of the four numbers is at most 255")
+        collector.add(
+            CH020BadLiteral, f"`{shorten(text)}` is no IPv4 address", span, "each of the four numbers is at most 255"
+        )
         return 0
     return int.from_bytes(bytes(map(int, octets)), "big")
 
@@ -44,7 +47,7 @@ def endpoint(text: str, span: Span, collector: Collector) -> tuple[int, int]:
     """Return (address, port)."""
     ip, _, port = text.partition(":")
     if len(port) > 5 or int(port) > 0xFFFF:  # noqa: PLR2004  digits of a port
-        collector.add(CH020BadLiteral, f"`{port}` is no port", span, "a port is at most 65535")
+        collector.add(CH020BadLiteral, f"`{shorten(port)}` is no port", span, "a port is at most 65535")
         return 0, 0
     return address(ip, span, collector), int(port)
 
@@ -54,12 +57,14 @@ def prefix(text: str, span: Span, collector: Collector) -> ast.Prefix:
     ip, _, length = text.partition("/")
     value = address(ip, span, collector)
     if len(length) > 2 or int(length) > 32:  # noqa: PLR2004  an IPv4 prefix
-        collector.add(CH020BadLiteral, f"`/{length}` is no prefix length", span, "an IPv4 prefix has at most 32 bits")
+        collector.add(
+            CH020BadLiteral, f"`/{shorten(length)}` is no prefix length", span, "an IPv4 prefix has at most 32 bits"
+        )
         return ast.Prefix(0, 0, span)
     kept = value >> (32 - int(length)) << (32 - int(length))
     if kept != value:
         proper = ".".join(map(str, kept.to_bytes(4, "big"))) + f"/{length}"
-        collector.add(CH020BadLiteral, f"`{text}` sets bits behind its length", span, f"write `{proper}`")
+        collector.add(CH020BadLiteral, f"`{shorten(text)}` sets bits behind its length", span, f"write `{proper}`")
     return ast.Prefix(kept, int(length), span)
 
 

@@ -16,6 +16,7 @@ from bertha_ir.frontend.codes import (
     CH032DoesNotFit,
 )
 from bertha_ir.frontend.names import Names, check_names, unknown
+from bertha_ir.frontend.suggest import shorten, shown
 from bertha_ir.frontend.types import TypeReader
 from bertha_ir.message import Checksum, Fixed, Length, Message, MessageField, Parent, Rule
 from bertha_ir.types import BYTES, U16, Bits, Bytes, bit_width
@@ -47,7 +48,7 @@ def literal(node: ast.Expression, type_: Bits | Bytes, collector: Collector) -> 
             return value
         case ast.Text(value), Bits(width) if 8 * len(value) == width:
             return int.from_bytes(value, "big")
-    collector.add(CH032DoesNotFit, f"`{node.span.text}` is no {type_}", node.span, f"write a constant of type {type_}")
+    collector.add(CH032DoesNotFit, f"`{shown(node)}` is no {type_}", node.span, f"write a constant of type {type_}")
     return None
 
 
@@ -95,7 +96,7 @@ def _rule(field: tree.MessageField, type_: Bits | Bytes, collector: Collector) -
         case rule:
             place = rule.span if rule else field.span
             hint = "a length is an integer; a checksum is a u16, `checksum(header)` or `checksum(pseudo)`"
-            collector.add(CH026BadRule, f"`{place.text}` does not fit a field of type {type_}", place, hint)
+            collector.add(CH026BadRule, f"`{shorten(place.text)}` does not fit a field of type {type_}", place, hint)
             return None
 
 

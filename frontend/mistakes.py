@@ -9,6 +9,7 @@ from lark import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 from lark.lexer import PatternStr
 
 from bertha_ir.frontend.codes import CH005Unexpected, CH007NotYet
+from bertha_ir.frontend.suggest import shorten
 from bertha_ir.frontend.syntax import parser
 from bertha_ir.source import Span
 
@@ -65,7 +66,7 @@ def report(error: UnexpectedInput, source: SourceFile, piece: Piece, collector: 
     elif "`;`" in expected and "\n" in source.text[before.end : at]:
         message, span, expected = "a `;` is missing here", before, ["`;`"]
     else:
-        message, span = f"`{found}` cannot stand here", Span(source, at, at + length)
+        message, span = f"`{shorten(found)}` cannot stand here", Span(source, at, at + length)
     listed = [*expected[:_LISTED], *(["…"] if len(expected) > _LISTED else [])]
     hint = f"expected {' or '.join(listed)}" if listed else "remove it"
     collector.add(CH005Unexpected, message, span, hint)

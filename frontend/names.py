@@ -9,7 +9,7 @@ from attrs import Factory, define
 
 from bertha_ir.diagnostics import Label
 from bertha_ir.frontend import tree
-from bertha_ir.frontend.codes import CH011Duplicate, CH012UnknownName, CH013Reserved, CH014NameTooLong
+from bertha_ir.frontend.codes import CH011Duplicate, CH012UnknownName, CH013Reserved
 from bertha_ir.frontend.suggest import nearest_or_all
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from bertha_ir.source import Span
 
 T = TypeVar("T", tree.Message, tree.Endpoint, tree.Chunnel, tree.Stack)
-MAX_NAME = 64
 _C = (
     "auto break case char const continue default do double else enum extern float for goto if inline int long register "
     "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while"
@@ -41,11 +40,8 @@ MESSAGE_PARTS = ("src", "dst", "payload", "value")
 
 
 def check_name(name: Name, collector: Collector) -> None:
-    """Report a declared name that is too long or a keyword of a generated language."""
-    if len(name.text) > MAX_NAME:
-        message = f"the name is {len(name.text)} characters long"
-        collector.add(CH014NameTooLong, message, name.span, f"names have at most {MAX_NAME} characters")
-    elif name.text in RESERVED:
+    """Report a declared name that is a keyword of a generated language."""
+    if name.text in RESERVED:
         message = f"`{name.text}` is a keyword of {RESERVED[name.text]}"
         collector.add(CH013Reserved, message, name.span, f"choose another name, such as `{name.text}_`")
 

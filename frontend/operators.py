@@ -14,6 +14,7 @@ from bertha_ir.frontend.codes import (
     CH035BadOperand,
     CH036BadCast,
 )
+from bertha_ir.frontend.suggest import shown
 from bertha_ir.frontend.types import TypeReader
 from bertha_ir.types import BOOL, BYTES, ENDPOINT, U8, U32, Bits, Bytes, Type
 
@@ -29,10 +30,10 @@ def number(body: Body, node: ast.Number, expected: Type | None) -> e.Expr | None
         hint = f"{expected} holds at most {(1 << expected.width) - 1}"
         body.report(CH032DoesNotFit, f"{node.value} does not fit {expected}", node.span, hint)
     elif expected is None:
-        hint = f"write the width: `{node.span.text} as u32`, for example"
-        body.report(CH033NoWidth, f"`{node.span.text}` has no width here", node.span, hint)
+        hint = f"write the width: `{shown(node)} as u32`, for example"
+        body.report(CH033NoWidth, f"`{shown(node)}` has no width here", node.span, hint)
     else:
-        message = f"`{node.span.text}` is a number where {expected} is needed"
+        message = f"`{shown(node)}` is a number where {expected} is needed"
         body.report(CH030TypeMismatch, message, node.span, f"give a value of type {expected}")
     return None
 
@@ -61,7 +62,7 @@ def endpoint(_: Body, node: ast.EndpointLiteral, __: Type | None) -> e.Expr:
 
 def no_value(body: Body, node: ast.Prefix | ast.Listing | ast.RangeRow, _: Type | None) -> None:
     """Lists, ranges and prefixes are arguments, not values of a body."""
-    body.report(CH035BadOperand, f"`{node.span.text}` is no value", node.span, "make it a parameter of the chunnel")
+    body.report(CH035BadOperand, f"`{shown(node)}` is no value", node.span, "make it a parameter of the chunnel")
 
 
 def flexible(node: ast.Expression) -> bool:
@@ -131,8 +132,8 @@ def condition(body: Body, node: ast.Expression) -> e.Expr | None:
     if typed is not None or isinstance(node, ast.Number):
         found = typed.type if typed else "a number"
         number = typed is None or isinstance(typed.type, Bits)
-        hint = f"compare it: `{node.span.text} != 0`" if number else "compare it with `==`"
-        body.report(CH034NotACondition, f"`{node.span.text}` is {found}, not a condition", node.span, hint)
+        hint = f"compare it: `{shown(node)} != 0`" if number else "compare it with `==`"
+        body.report(CH034NotACondition, f"`{shown(node)}` is {found}, not a condition", node.span, hint)
     return None
 
 

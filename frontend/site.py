@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast, get_args
 from bertha_ir.frontend import tree
 from bertha_ir.frontend.codes import CH080UnknownKind, CH081BadAttribute, CH082NoKernel, CH083UnknownEnd
 from bertha_ir.frontend.names import Names, unknown
-from bertha_ir.frontend.suggest import nearest_or_all
+from bertha_ir.frontend.suggest import nearest_or_all, shown
 from bertha_ir.spec import Attribute, Deny, Device, DeviceKind, Link, Policy, Prefer, Runs, Site
 
 if TYPE_CHECKING:
@@ -114,6 +114,6 @@ def _value(node: tree.Attribute, names: Names) -> int | str:
         return 0
     value = Fraction(node.number) * UNITS.get(node.unit or "", 1)
     if value.denominator != 1:
-        message = f"`{node.span.text}` is not whole in base units"
+        message = f"`{shown(node)}` is not whole in base units"
         names.collector.add(CH081BadAttribute, message, node.span, "write a whole number, or a larger unit")
     return int(value)

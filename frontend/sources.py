@@ -22,6 +22,7 @@ from bertha_ir.frontend.codes import (
     CH009ImportOutside,
     CH010NothingDeclared,
 )
+from bertha_ir.frontend.suggest import shorten
 from bertha_ir.frontend.syntax import parse
 from bertha_ir.source import SourceFile, Span
 
@@ -104,7 +105,7 @@ class _Reader:
         if not Path(os.path.realpath(target)).is_relative_to(self.root):
             self.collector.add(
                 CH009ImportOutside,
-                f"`{declaration.path}` lies outside the folder of the first file",
+                f"`{shorten(declaration.path)}` lies outside the folder of the first file",
                 declaration.span,
                 "copy the file into the folder, or start from a file in a folder that holds both",
             )
@@ -122,7 +123,10 @@ def _read_source(path: Path, importer: Span | None, collector: Collector) -> Sou
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         collector.add(
-            CH001Unreadable, f"`{path}` cannot be read: {reason}", importer, "check the path and its permissions"
+            CH001Unreadable,
+            f"`{path}` cannot be read: {reason}",
+            importer,
+            "check the path and its permissions",
         )
         return None
     if len(data) > MAX_BYTES:

@@ -135,7 +135,9 @@ def _let(body: Body, node: ast.Let) -> s.Stmt | None:
 def _repeat(body: Body, node: ast.Repeat) -> s.Stmt | None:
     inner = block(body, node.body)
     if not 1 <= node.count.value <= MAX_REPEAT:
-        body.report(CH044BadRepeat, f"{node.count.value} rounds", node.count.span, f"write 1 to {MAX_REPEAT}")
+        body.report(
+            CH044BadRepeat, f"`repeat` cannot run {node.count.value} times", node.count.span, f"write 1 to {MAX_REPEAT}"
+        )
         return None
     return s.Repeat(node.count.value, inner, node.span)
 

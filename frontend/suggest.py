@@ -1,15 +1,38 @@
-"""The nearest name, for the help of a diagnostic."""
+"""What diagnostics say about the user's text: the text itself, made short, and the nearest known name."""
 
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from bertha_ir.source import Span
+
+
+class Placed(Protocol):
+    """A node of the syntax tree."""
+
+    @property
+    def span(self) -> Span:
+        """Where it was written."""
+
+
 _LISTED = 8
+_SHOWN = 60
 _CONSIDERED = 2000  # difflib compares with each: a file full of names must not make every mistake slow
+
+
+def shorten(text: str) -> str:
+    """Return the text on one line, cut after 60 characters: a message is one sentence."""
+    line = " ".join(text[: 4 * _SHOWN].split())
+    return line if len(line) <= _SHOWN and len(text) <= 4 * _SHOWN else f"{line[: _SHOWN - 1]}…"
+
+
+def shown(node: Placed) -> str:
+    """Return what was written for a node, made short."""
+    return shorten(node.span.text)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from bertha_ir.frontend import ast, literals, tree
-from bertha_ir.frontend.codes import CH004NestedTooDeep, CH006UnknownDeclaration, CH007NotYet
+from bertha_ir.frontend.codes import CH004NestedTooDeep, CH006UnknownDeclaration, CH007NotYet, CH014NameTooLong
 from bertha_ir.frontend.scan import KEYWORDS, MAX_NESTING, Piece, cut
-from bertha_ir.frontend.suggest import nearest
+from bertha_ir.frontend.suggest import nearest, shorten
 from bertha_ir.source import Span
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 GRAMMAR = Path(__file__).parent / "chunnel.lark"
 LATER = ("implementation", "rule", "workload", "site", "library")
+MAX_NAME = 64
 _MAC_WIDTH, _ADDRESS_WIDTH = 48, 32
 
 
@@ -62,12 +63,14 @@ def _parse_piece(source: SourceFile, piece: Piece, collector: Collector) -> tree
 def _refuse_word(source: SourceFile, piece: Piece, collector: Collector) -> None:
     span = Span(source, piece.start, piece.start + len(piece.word))
     if piece.word in LATER:
-        collector.add(CH007NotYet, f"`{piece.word}` is not supported yet", span, "leave the declaration out for now")
+        collector.add(
+            CH007NotYet, f"`{shorten(piece.word)}` is not supported yet", span, "leave the declaration out for now"
+        )
         return
     known = "a file holds " + ", ".join(f"`{k}`" for k in KEYWORDS)
     collector.add(
         CH006UnknownDeclaration,
-        f"`{piece.word}` begins no declaration",
+        f"`{shorten(piece.word)}` begins no declaration",
         span,
         nearest(piece.word, KEYWORDS) or known,
     )
@@ -113,7 +116,7 @@ class _Builder:
         text, span = str(token), Span(self.source, start, start + len(token))
         match token.type:
             case "NAME":
-                return ast.Name(text, span)
+                return ast.Name(self._bounded(text, span), span)
             case "INTEGER":
                 return ast.Number(literals.integer(text, span, self.collector), span)
             case "STRING":
@@ -130,3 +133,9 @@ class _Builder:
                 return literals.prefix(text, span, self.collector)
             case _:
                 return text
+
+    def _bounded(self, name: str, span: Span) -> str:
+        if len(name) > MAX_NAME:
+            message = f"the name is {len(name)} characters long"
+            self.collector.add(CH014NameTooLong, message, span, f"names have at most {MAX_NAME} characters")
+        return name[:MAX_NAME]

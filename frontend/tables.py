@@ -10,6 +10,7 @@ from bertha_ir.expr import Const
 from bertha_ir.frontend import ast
 from bertha_ir.frontend.arguments import constant, wrong
 from bertha_ir.frontend.codes import CH065OutOfBounds, CH066OverlappingRanges, CH067BadRing
+from bertha_ir.frontend.suggest import shorten
 from bertha_ir.primitives import maglev
 from bertha_ir.spec import ListArgument, PrefixesArgument, RangesArgument
 from bertha_ir.types import Bits
@@ -31,7 +32,7 @@ def list_of(
     if isinstance(node, ast.Call) and node.function.text == "maglev":
         return _ring(node, type_, siblings, names)
     if not isinstance(node, ast.Listing):
-        wrong(node, f"a list: `[…]` of {type_.element}", names)
+        wrong(node, f"a list `[…]` of type {type_.element}", names)
         return None
     elements = [constant(item, type_.element, names) for item in node.items]
     known = tuple(e for e in elements if e is not None)
@@ -84,12 +85,12 @@ def _disjoint(rows: list[tuple[int, int, Const, Span]], names: Names) -> bool:
         if low > high:
             good = False
             names.collector.add(
-                CH066OverlappingRanges, f"`{span.text}` is upside down", span, "write the low end first"
+                CH066OverlappingRanges, f"`{shorten(span.text)}` is upside down", span, "write the low end first"
             )
     for (_, high, _, first), (low, _, _, second) in pairwise(rows):
         if low <= high:
             good = False
-            message, label = f"`{second.text}` overlaps another range", Label(first, "the other range")
+            message, label = f"`{shorten(second.text)}` overlaps another range", Label(first, "the other range")
             names.collector.add(CH066OverlappingRanges, message, second, "make them disjoint", (label,))
     return good
 

@@ -8,6 +8,7 @@ from bertha_ir import expr as e
 from bertha_ir import stmt as s
 from bertha_ir.frontend import ast, calls, operators
 from bertha_ir.frontend.codes import CH035BadOperand, CH037NotAssignable, CH041CannotFail
+from bertha_ir.frontend.suggest import shown
 from bertha_ir.primitives import PRIMITIVES
 from bertha_ir.types import Bits, MapType, Type
 
@@ -36,7 +37,7 @@ def attempt(body: Body, node: ast.Assign, failed: s.Body) -> s.Stmt | None:
     """`target = call(…) else { … }`."""
     function = node.value.function.text if isinstance(node.value, ast.Call) else ""
     if not isinstance(node.value, ast.Call) or (function in PRIMITIVES and not PRIMITIVES[function].fallible):
-        message = f"`{node.value.span.text}` cannot fail"
+        message = f"`{shown(node.value)}` cannot fail"
         body.report(CH041CannotFail, message, node.value.span, "remove the `else`")
         return None
     target = _target(body, node.target)
@@ -123,7 +124,7 @@ def _target(body: Body, node: ast.Expression) -> s.Target | None:
         case e.Local() | e.ParamField() | e.Address() | e.Payload() | e.Value() | e.Part(e.Address()):
             return typed
     hint = "assign to a field, `m.src`, `m.dst`, `m.payload`, a local or a state"
-    body.report(CH037NotAssignable, f"`{node.span.text}` cannot be assigned to", node.span, hint)
+    body.report(CH037NotAssignable, f"`{shown(node)}` cannot be assigned to", node.span, hint)
     return None
 
 
@@ -134,6 +135,6 @@ def delete(body: Body, node: ast.Delete) -> s.Stmt | None:
     if isinstance(node.target, ast.Index) and (isinstance(state, MapType) or name in body.signature.states):
         key = body.want(node.target.index, state.key if isinstance(state, MapType) else None)
         return s.Delete(name, (key,), node.span) if key and isinstance(state, MapType) else None
-    message = f"`{node.target.span.text}` is no entry of a map"
+    message = f"`{shown(node.target)}` is no entry of a map"
     body.report(CH037NotAssignable, message, node.target.span, "write `delete map[key];`")
     return None

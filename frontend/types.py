@@ -14,7 +14,7 @@ from attrs import Factory, frozen
 from bertha_ir.frontend import ast
 from bertha_ir.frontend.codes import CH021UnknownType, CH022MissingBound, CH023BadType
 from bertha_ir.frontend.names import unknown
-from bertha_ir.frontend.suggest import nearest_or_all
+from bertha_ir.frontend.suggest import nearest_or_all, shown
 from bertha_ir.types import (
     BOOL,
     BYTES,
@@ -110,7 +110,7 @@ class TypeReader:
 
     def _bytes(self, node: ast.Type) -> Type | None:
         if node.inner or node.second or node.bound or not 1 <= (1 if node.size is None else node.size) <= MAX_BYTES:
-            self._bad(node, f"`{node.span.text}` has no valid size", f"write `bytes[n]` with n from 1 to {MAX_BYTES}")
+            self._bad(node, f"`{shown(node)}` has no valid size", f"write `bytes[n]` with n from 1 to {MAX_BYTES}")
             return None
         return BYTES if node.size is None else Bytes(node.size)
 
@@ -148,24 +148,24 @@ class TypeReader:
     def _limit(self, node: ast.Type) -> int | None:
         if node.bound is None:
             bounds = "1..64" if node.name == "list" else "1024"
-            hint = f"write how many entries it holds at most: `{node.span.text.rstrip(']')}; {bounds}]`"
-            self.collector.add(CH022MissingBound, f"`{node.span.text}` has no bound", node.span, hint)
+            hint = f"write how many entries it holds at most: `{shown(node).rstrip(']')}; {bounds}]`"
+            self.collector.add(CH022MissingBound, f"`{shown(node)}` has no bound", node.span, hint)
             return None
         low, high = node.bound
         if (low is not None and node.name != "list") or not 1 <= high <= MAX_ENTRIES:
-            self._bad(node, f"`{node.span.text}` has no valid bound", f"write a bound from 1 to {MAX_ENTRIES}")
+            self._bad(node, f"`{shown(node)}` has no valid bound", f"write a bound from 1 to {MAX_ENTRIES}")
             return None
         return high
 
     def _inner(self, node: ast.Type) -> Type | None:
         if node.inner is None:
-            self._bad(node, f"`{node.span.text}` does not say of what", f"write `{node.name}[u32; 64]`, for example")
+            self._bad(node, f"`{shown(node)}` does not say of what", f"write `{node.name}[u32; 64]`, for example")
             return None
         return self.value(node.inner)
 
     def _second(self, node: ast.Type) -> Type | None:
         if node.second is None:
-            self._bad(node, f"`{node.span.text}` does not say what it gives", f"write `{node.name}[u32 -> u64; 64]`")
+            self._bad(node, f"`{shown(node)}` does not say what it gives", f"write `{node.name}[u32 -> u64; 64]`")
             return None
         return self.value(node.second)
 

@@ -8,13 +8,16 @@ import socket
 import struct
 import subprocess
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TOOLS = ("p4c-bm2-ss", "simple_switch", "simple_switch_CLI")
 MISSING = tuple(tool for tool in TOOLS if shutil.which(tool) is None)
 GLOBAL_HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 1 << 18, 1)
 QUEUE = 1 << 16  # frames a port may hold; BMv2 reads files as fast as it can and drops what exceeds its queues
-LOADED = "switch was not filled in time"
+PORTS = 2
 
 
 def write_pcap(path: Path, frames: list[tuple[int, bytes]]) -> None:
@@ -45,31 +48,29 @@ def compile_p4(source: Path, *options: str) -> Path:
     return target
 
 
-def run_switch(program: Path, commands: str, frames: list[tuple[int, bytes]], ports: int, expected: int):
+def run_switch(program: Path, commands: str, frames: list[tuple[int, bytes]], expected: int) -> list[list[bytes]]:
     """Send frames, each into its port, in this order, once the commands were taken; return the frames out of each
     port. Waits until `expected` came out, and a little for more; gives up after half a minute."""
     for wait in (4, 12, 30):
-        try:
-            return _run(program, commands, frames, ports, expected, wait)
-        except TimeoutError as error:
-            if wait == 30 or LOADED not in str(error):
-                raise
-    raise AssertionError
+        for port in range(PORTS):
+            write_pcap(program.parent / f"v{port}_in.pcap", [(t, f) for t, (p, f) in enumerate(frames) if p == port])
+            (program.parent / f"v{port}_out.pcap").unlink(missing_ok=True)
+        out = _run(program, commands, expected, wait)
+        if out is not None:
+            return out
+    raise TimeoutError(program)
 
 
-def _run(program: Path, commands: str, frames: list[tuple[int, bytes]], ports: int, expected: int, wait: int):
-    folder = program.parent
-    for port in range(ports):
-        write_pcap(folder / f"v{port}_in.pcap", [(t, f) for t, (p, f) in enumerate(frames) if p == port])
-        (folder / f"v{port}_out.pcap").unlink(missing_ok=True)
-    thrift = str(_free_port())
-    interfaces = [word for port in range(ports) for word in ("-i", f"{port}@v{port}")]
+def _run(program: Path, commands: str, expected: int, wait: int) -> list[list[bytes]] | None:
+    """Run the switch, which reads its files after `wait` seconds; None when it was not configured by then."""
+    folder, thrift = program.parent, str(_free_port())
+    interfaces = [word for port in range(PORTS) for word in ("-i", f"{port}@v{port}")]
     arguments = ["simple_switch", "--use-files", str(wait), "--thrift-port", thrift, *interfaces, program.name]
     started = time.monotonic()
     with subprocess.Popen(arguments, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as switch:
         try:
-            _configure(thrift, f"set_queue_depth {QUEUE}\n{commands}", started + wait)
-            return _collect(folder, ports, expected, started + wait + 30)
+            ready = _configure(thrift, f"set_queue_depth {QUEUE}\n{commands}", started + wait)
+            return _collect(folder, expected, started + wait + 30) if ready else None
         finally:
             switch.send_signal(signal.SIGINT)
             try:
@@ -84,26 +85,26 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _configure(thrift: str, commands: str, deadline: float) -> None:
+def _configure(thrift: str, commands: str, deadline: float) -> bool:
+    """Give the switch its entries; False when the time ran out."""
+    arguments = ["simple_switch_CLI", "--thrift-port", thrift]
     while True:
-        done = subprocess.run(
-            ["simple_switch_CLI", "--thrift-port", thrift], input=commands, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(arguments, input=commands, capture_output=True, text=True, check=False)
         if time.monotonic() > deadline:
-            raise TimeoutError(LOADED)
+            return False
         if done.returncode == 0 and "Could not connect" not in done.stdout + done.stderr:
             break
         time.sleep(0.1)
     wrong = [line for line in done.stdout.splitlines() if "Error" in line or "Invalid" in line or "Unknown" in line]
     assert not wrong, done.stdout
+    return True
 
 
-def _collect(folder: Path, ports: int, expected: int, deadline: float):
-    late = None
+def _collect(folder: Path, expected: int, deadline: float) -> list[list[bytes]]:
+    """Wait for the frames, and then half a second for frames that should not be."""
     while True:
-        out = {port: read_pcap(folder / f"v{port}_out.pcap") for port in range(ports)}
-        if late is None and (sum(map(len, out.values())) >= expected or time.monotonic() > deadline):
-            late = time.monotonic() + 0.5
-        if late is not None and time.monotonic() > late:
-            return out
+        enough = sum(len(read_pcap(folder / f"v{port}_out.pcap")) for port in range(PORTS)) >= expected
+        if enough or time.monotonic() > deadline:
+            time.sleep(0.5)
+            return [read_pcap(folder / f"v{port}_out.pcap") for port in range(PORTS)]
         time.sleep(0.1)

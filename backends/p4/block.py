@@ -9,10 +9,10 @@ from attrs import Factory, define, field
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
-from bertha_ir.backends.p4.layout import HEADERS, METADATA, PIPELINE, p4_type, width_of
-from bertha_ir.backends.p4.model import Action, Key, TableSite
+from bertha_ir.backends.p4.layout import FOUND, HEADERS, METADATA, PIPELINE, p4_type, width_of
+from bertha_ir.backends.p4.model import Action, Key, Match, TableSite
 from bertha_ir.backends.p4.names import comment
-from bertha_ir.backends.p4.rows import rows
+from bertha_ir.backends.p4.tables import INDENT, action_lines, rows, table_lines
 from bertha_ir.backends.p4.words import Words, bare
 from bertha_ir.types import BOOL, Type
 from bertha_ir.walk import walk
@@ -27,21 +27,21 @@ if TYPE_CHECKING:
     from bertha_ir.backends.p4.state import Store
     from bertha_ir.program import Block, Table
 
-INDENT = "    "
 WIDEST_CONDITION = 90  # characters
-PARAMETERS = f"inout headers_t {HEADERS}, inout standard_metadata_t {METADATA}, inout bool taken"
+PARAMETERS = (
+    f"inout headers_t {HEADERS}, inout metadata_t {FOUND},\n"
+    f"{INDENT * 2}inout standard_metadata_t {METADATA}, inout bool taken"
+)
 
 
-def bound(body: s.Body) -> Iterator[e.Local]:
-    """Yield the locals that statements bind, not those in the bodies of an `If`."""
+def bound(body: s.Body) -> Iterator[tuple[str, Type]]:
+    """Yield the locals that statements bind in the control, not those in the bodies of an `If`."""
     for node in body:
         match node:
             case s.Let(name, value):
-                yield e.Local(name, value.type)
-            case s.Lookup():
-                yield from node.into
-                if node.hit is not None:
-                    yield e.Local(node.hit, BOOL)
+                yield name, value.type
+            case s.Lookup(hit=str(hit)):
+                yield hit, BOOL
 
 
 @define
@@ -59,6 +59,7 @@ class BlockPrinter:
     instance: str = field(init=False)
     words: Words = field(init=False)
     locals: dict[tuple[str, Type], str] = Factory(dict)
+    found: dict[tuple[str, Type], str] = Factory(dict)
     _lines: list[str] = Factory(list)
     _depth: int = 2
     _sites: list[TableSite] = Factory(list)
@@ -68,9 +69,13 @@ class BlockPrinter:
         self.instance = self.names.fresh(self.block.name)
         self.control = self.names.fresh(f"{self.block.name}_block")
         for node in walk(self.block.body):
-            for local in bound((node,)):
-                if (local.name, local.type) not in self.locals:
-                    self.locals[local.name, local.type] = self.names.fresh(local.name)
+            if isinstance(node, s.Lookup):
+                for local in node.into:
+                    self._find(local)
+        for node in walk(self.block.body):
+            for name, type_ in bound((node,)):
+                if (name, type_) not in self.locals:
+                    self.locals[name, type_] = self.names.fresh(name)
         self.words = Words(self.layout, self.names, self.helpers, self.locals, self._say)
 
     def print(self) -> str:
@@ -84,12 +89,20 @@ class BlockPrinter:
         body = "\n".join(self._lines)
         return f"{title}control {self.control}({PARAMETERS}) {{\n{inside}    apply {{\n{body}\n    }}\n}}"
 
+    def _find(self, local: e.Local) -> None:
+        """Give what a look-up finds a place in the metadata: p4c warns when an action's parameter goes nowhere."""
+        if (local.name, local.type) not in self.found:
+            member = self.names.fresh(local.name)
+            self.found[local.name, local.type] = f"{p4_type(local.type)} {member};"
+            self.locals[local.name, local.type] = f"{FOUND}.{member}"
+
     def _declarations(self) -> Iterator[str]:
         """Declare the locals; those that are bound on some ways only start at zero, as p4c wants to be sure."""
-        always = {(x.name, x.type) for x in bound(self.block.body)}
-        for (name, type_), word in self.locals.items():
-            zero = "" if (name, type_) in always else f" = {'false' if type_ == BOOL else '0'}"
-            yield f"{p4_type(type_)} {word}{zero};"
+        always = set(bound(self.block.body))
+        for local, word in self.locals.items():
+            if local not in self.found:
+                zero = "" if local in always else f" = {'false' if local[1] == BOOL else '0'}"
+                yield f"{p4_type(local[1])} {word}{zero};"
         yield from self._keys
 
     def _say(self, *lines: str) -> None:
@@ -199,23 +212,18 @@ class BlockPrinter:
 
     def _site(self, node: s.Lookup, table: Table) -> TableSite:
         """Add the table of one look-up. BMv2 applies a table once a packet, so each look-up has its own."""
-        name = self.names.fresh(table.name)
-        path, path_names = f"{PIPELINE}.{self.instance}", [self.locals[x.name, x.type] for x in node.into]
-        params = tuple(
-            (self.names.fresh(f"{n}_value"), width_of(x.type)) for n, x in zip(path_names, node.into, strict=True)
-        )
-        found = tuple(f"{n} = {p};" for n, (p, _) in zip(path_names, params, strict=True))
+        name, path = self.names.fresh(table.name), f"{PIPELINE}.{self.instance}"
+        targets = [(self.locals[x.name, x.type], self.names.fresh(f"{x.name}_value"), x.type) for x in node.into]
+        params = tuple((param, width_of(type_)) for _, param, type_ in targets)
+        found = tuple(f"{target} = {param};" for target, param, _ in targets)
+        nothing = tuple(f"{target} = 0;" for target, _, _ in targets)
         hit = self.catalogue.action(Action(path, self.names.fresh(f"{name}_hit"), params, found))
-        none = tuple(f"{n} = 0;" for n in path_names)
-        miss = self.catalogue.action(Action(path, self.names.fresh(f"{name}_miss"), (), none))
-        match = "exact" if table.kind == "array" else table.kind
-        keys = tuple(
-            Key(self._key(name, k), width_of(kind), match) for k, kind in zip(node.keys, table.keys, strict=True)
-        )
+        miss = self.catalogue.action(Action(path, self.names.fresh(f"{name}_miss"), (), nothing))
+        match: Match = "exact" if table.kind == "array" else table.kind
+        keys = tuple(Key(self._key(name, k), width_of(w), match) for k, w in zip(node.keys, table.keys, strict=True))
         entries = rows(table, with_values=bool(node.into))
-        site = self.catalogue.table(TableSite(path, name, keys, (hit,), miss, table.size, entries))
-        self._sites.append(site)
-        return site
+        self._sites.append(self.catalogue.table(TableSite(path, name, keys, (hit,), miss, table.size, entries)))
+        return self._sites[-1]
 
     def _key(self, table: str, node: e.Expr) -> str:
         """Return what a table matches: a field or a local; anything else is computed into one first."""
@@ -232,30 +240,3 @@ class BlockPrinter:
         old, fresh = self.words.text(node.old), self.words.text(node.new)
         helper = self.helpers.fix_checksum(width_of(node.old.type), optional=node.optional)
         self._say(f"{target} = {helper}({target}, {old}, {fresh});")
-
-
-def action_lines(*actions: Action) -> Iterator[str]:
-    """Yield the declarations of actions."""
-    for action in actions:
-        params = ", ".join(f"bit<{width}> {name}" for name, width in action.params)
-        head = f"@id({action.id:#010x}) action {action.name}({params})"
-        if len(action.body) <= 1:
-            yield f"{head} {{ {' '.join(action.body)} }}" if action.body else f"{head} {{}}"
-            continue
-        yield f"{head} {{"
-        yield from (f"{INDENT}{line}" for line in action.body)
-        yield "}"
-
-
-def table_lines(site: TableSite) -> Iterator[str]:
-    """Yield the declaration of a table."""
-    names = [action.name for action in site.actions]
-    constant = "" if site.miss in site.actions else "const "
-    if constant:
-        names.append(f"@defaultonly {site.miss.name}")
-    yield f"@id({site.id:#010x}) table {site.name} {{"
-    yield f"{INDENT}key = {{ {' '.join(f'{key.name}: {key.match};' for key in site.keys)} }}"
-    yield f"{INDENT}actions = {{ {' '.join(f'{name};' for name in names)} }}"
-    yield f"{INDENT}{constant}default_action = {site.miss.name}();"
-    yield f"{INDENT}size = {site.size};"
-    yield "}"

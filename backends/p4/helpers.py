@@ -71,7 +71,7 @@ bit<16> {name}(in bit<16> checksum, in bit<{width}> old, in bit<{width}> fresh) 
 
 def _fix_optional(name: str, plain: str, width: int) -> str:
     return f"""\
-// As {plain}, for a checksum that may be absent (0), and that is written as 0xffff when it comes to 0 (RFC 768).
+// As {plain}, for a checksum that may be absent (0) and that is written as 0xffff when it comes to 0.
 bit<16> {name}(in bit<16> checksum, in bit<{width}> old, in bit<{width}> fresh) {{
     bit<16> fixed = {plain}(checksum, old, fresh);
     return (checksum == 0 ? 16w0 : (fixed == 0 ? 16w0xffff : fixed));

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from bertha_ir.program import DeviceProgram, Header
 
-HEADERS, METADATA, PIPELINE = "hdr", "standard", "Pipeline"
+HEADERS, FOUND, METADATA, PIPELINE = "hdr", "meta", "standard", "Pipeline"
 
 
 def p4_type(type_: Type) -> str:

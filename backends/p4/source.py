@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from attrs import Factory, define, field
 
-from bertha_ir.backends.p4.block import INDENT, BlockPrinter, action_lines, table_lines
+from bertha_ir.backends.p4.block import BlockPrinter
 from bertha_ir.backends.p4.forward import Forwarding
 from bertha_ir.backends.p4.helpers import Helpers
-from bertha_ir.backends.p4.layout import HEADERS, METADATA, PIPELINE, Layout, width_of
+from bertha_ir.backends.p4.layout import FOUND, HEADERS, METADATA, PIPELINE, Layout, width_of
 from bertha_ir.backends.p4.model import Catalogue
 from bertha_ir.backends.p4.names import Names, comment, mangle
 from bertha_ir.backends.p4.state import declare
+from bertha_ir.backends.p4.tables import INDENT, action_lines, table_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
     from bertha_ir.program import ParseState
 
 OWN_NAMES = (
-    HEADERS, METADATA, PIPELINE, "headers_t", "metadata_t", "meta", "packet", "taken", "start", "accept", "reject",
+    HEADERS, METADATA, PIPELINE, "headers_t", "metadata_t", FOUND, "packet", "taken", "start", "accept", "reject",
     "FrameParser", "Unchecked", "Unsummed", "PassOn", "FrameDeparser",
 )  # fmt: skip
 FIELDS_A_LINE = 3
-USUAL = f"inout headers_t {HEADERS}, inout metadata_t meta"
+USUAL = f"inout headers_t {HEADERS}, inout metadata_t {FOUND}"
 
 
 @define
@@ -52,6 +53,7 @@ class Source:
             self._title(),
             "#include <core.p4>\n#include <v1model.p4>",
             *_header_types(layout, types),
+            _metadata(blocks),
             _parser(layout, self.names),
             *helpers.texts(),
             *self._registers(),
@@ -87,7 +89,12 @@ def _header_types(layout: Layout, types: dict[str, str]) -> Iterator[str]:
         yield f"header {type_} {{\n{fields}}}"
     members = "".join(f"{INDENT}{types[name]} {member};\n" for name, member in layout.members.items())
     yield f"struct headers_t {{\n{members}}}"
-    yield "struct metadata_t {}"
+
+
+def _metadata(blocks: list[BlockPrinter]) -> str:
+    """Print the metadata: what the look-ups of the blocks found."""
+    members = "".join(f"{INDENT}{member}\n" for block in blocks for member in block.found.values())
+    return f"struct metadata_t {{\n{members}}}" if members else "struct metadata_t {}"
 
 
 def _parser(layout: Layout, names: Names) -> str:
@@ -101,7 +108,7 @@ def _parser(layout: Layout, names: Names) -> str:
             f"{_transition(state, layout, states)}{INDENT}}}\n"
         )
     return (
-        f"parser FrameParser(packet_in packet, out headers_t {HEADERS}, inout metadata_t meta,\n"
+        f"parser FrameParser(packet_in packet, out headers_t {HEADERS}, inout metadata_t {FOUND},\n"
         f"{INDENT * 3}inout standard_metadata_t {METADATA}) {{\n{text}}}"
     )
 
@@ -137,7 +144,7 @@ def _ingress(forwarding: Forwarding, blocks: list[BlockPrinter]) -> str:
     for site in forwarding.sites:
         lines += ["", *table_lines(site)]
     body = ["bool taken = false;"] if blocks else []
-    body += [f"{block.instance}.apply({HEADERS}, {METADATA}, taken);" for block in blocks]
+    body += [f"{block.instance}.apply({HEADERS}, {FOUND}, {METADATA}, taken);" for block in blocks]
     body += forwarding.steps()
     return (
         "// The first block whose headers are there and whose guard holds takes the frame; then it goes on its way.\n"

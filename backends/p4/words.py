@@ -9,7 +9,6 @@ from attrs import define
 from bertha_ir import expr as e
 from bertha_ir.backends.p4.fold import fold
 from bertha_ir.backends.p4.layout import METADATA, Layout, p4_type, width_of
-from bertha_ir.primitives import PRIMITIVES
 from bertha_ir.types import Bits, Bool, Type
 
 if TYPE_CHECKING:
@@ -66,7 +65,8 @@ class Words:
             case e.Field(header, name):
                 return self.layout.field(header, name)
             case e.Unary(op, of):
-                return f"{'!' if op == 'not' else op}{self._text(of)}"
+                inner = self._text(of)
+                return f"{'!' if op == 'not' else op}{f'({inner})' if inner[0] in '!~-' else inner}"
             case e.Binary():
                 return self._binary(node)
             case e.Cast(of, type_):
@@ -81,7 +81,7 @@ class Words:
             case e.HeaderOffset(header):
                 return self.layout.offset(header)
             case e.Call():
-                return self._call(node)
+                return EXTERNS[node.primitive](self, node)
         msg = f"{node} was not refused"
         raise TypeError(msg)
 
@@ -110,13 +110,6 @@ class Words:
             return f"({left} >> {power})" if node.op == "/" else f"({left} & {literal(divisor - 1, node.type)})"
         helper = self.helpers.divide if node.op == "/" else self.helpers.remainder
         return f"{helper(width, divisor)}({left})"
-
-    def _call(self, node: e.Call) -> str:
-        expand = PRIMITIVES[node.primitive].expand
-        if expand is not None:
-            (key,) = node.arguments
-            return self._text(fold(expand(key)))
-        return EXTERNS[node.primitive](self, node)
 
     def _now(self, _: e.Call) -> str:
         return f"((bit<64>){METADATA}.ingress_global_timestamp * 1000)"  # BMv2 counts microseconds

@@ -333,7 +333,8 @@ def _lookup(node: s.Lookup, env: Environment) -> None:
     row = env.states.get(node.container, key) if in_state else find(env.tables[node.container], key)
     if node.hit is not None:
         env.locals[node.hit] = row is not None
-    for local, value in zip(node.into, row or (0,) * len(node.into), strict=True):
+    values = row if row and node.into else (0,) * len(node.into)
+    for local, value in zip(node.into, values, strict=True):
         env.locals[local.name] = value
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve, frozen
 
 from bertha_ir.diagnostics import Collector
-from bertha_ir.frontend import ast, scan
+from bertha_ir.frontend import ast, scan, tables
 from bertha_ir.frontend.body import Body, Signature
 from bertha_ir.frontend.clauses import Clauses, period, read_clauses
 from bertha_ir.frontend.codes import CH013Reserved
@@ -59,9 +59,9 @@ def declare(node: tree.Chunnel, names: Names) -> tuple[Declared, Chunnel | None]
     for type_ in STAND_INS if fields else ():
         scratch = evolve(declared, names=evolve(names, collector=Collector()))
         chunnel = instantiate(scratch, dict.fromkeys(fields, type_), records)
-        if chunnel is not None:
-            break
-    return declared, chunnel
+        if chunnel is not None and not scratch.names.collector.found:
+            return declared, chunnel
+    return declared, None if fields else chunnel
 
 
 def instantiate(
@@ -71,6 +71,7 @@ def instantiate(
     node, clauses, names = declared.node, declared.clauses, declared.names
     reader = TypeReader(names.collector, fields)
     parameters = {p.name.text: reader.parameter(p.type) for p in node.parameters}
+    defaults = {p.name.text: tables.default_of(p, parameters[p.name.text], names) for p in node.parameters}
     states = {s.name.text: reader.state(s.type) for s in clauses.states}
     signature = Signature(parameters, states, fields, records, use)
     handlers = [_handler(h, signature, names) for h in clauses.handlers]
@@ -80,7 +81,9 @@ def instantiate(
     return Chunnel(
         node.name.text,
         tuple(
-            Parameter(p.name.text, type_, span=p.span) for p in node.parameters if (type_ := parameters[p.name.text])
+            Parameter(p.name.text, type_, defaults[p.name.text], p.span)
+            for p in node.parameters
+            if (type_ := parameters[p.name.text])
         ),
         clauses.place,
         clauses.both_ends,

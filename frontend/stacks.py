@@ -19,15 +19,13 @@ from bertha_ir.frontend.names import Names, check_names, unknown
 from bertha_ir.frontend.suggest import nearest_or_all
 from bertha_ir.frontend.types import TypeReader
 from bertha_ir.spec import Direction, Instance, Stack
-from bertha_ir.types import FieldType, ListType, MessageType, PrefixesType, RangesType, SecretType, Type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Literal
 
-    from bertha_ir.frontend import ast
     from bertha_ir.spec import Argument
-    from bertha_ir.types import ParameterType
+    from bertha_ir.types import Type
 
 DIRECTIONS = ("request", "response")
 OBJECTIVES = ("latency", "throughput", "cpu", "energy")
@@ -124,7 +122,7 @@ def _instance(instance_id: str, use: tree.Use, chunnel: Declared, names: Names) 
     for parameter in chunnel.node.parameters:
         name, type_ = parameter.name.text, reader.parameter(parameter.type)
         if name not in resolved:
-            resolved[name] = _argument(given, name, type_, names) if type_ else None
+            resolved[name] = tables.argument_of(given[name], type_, given, names) if type_ else None
     records = {n: m.message for n, m in messages.items() if m}
     known = {n: a for n, a in resolved.items() if a is not None}
     if len(known) < len(resolved):
@@ -135,20 +133,3 @@ def _instance(instance_id: str, use: tree.Use, chunnel: Declared, names: Names) 
         message = f"`{instance_id}` could not be typed, and nothing said why"
         raise AssertionError(message)  # INVARIANT: an instance is never left out silently
     return Instance(instance_id, typed, ordered, span=use.span) if typed else None
-
-
-def _argument(given: Mapping[str, ast.Expression], name: str, type_: ParameterType, names: Names) -> Argument | None:
-    node = given[name]
-    match type_:
-        case ListType():
-            return tables.list_of(node, type_, given, names)
-        case PrefixesType():
-            return tables.prefixes_of(node, type_, names)
-        case RangesType():
-            return tables.ranges_of(node, type_, names)
-        case SecretType():
-            return arguments.secret_of(node, type_, names)
-        case FieldType() | MessageType():
-            return None  # resolved before, for other types depend on them
-        case _:
-            return arguments.constant(node, type_, names)

@@ -8,21 +8,60 @@ from typing import TYPE_CHECKING
 from bertha_ir.diagnostics import Label
 from bertha_ir.expr import Const
 from bertha_ir.frontend import ast
-from bertha_ir.frontend.arguments import constant, wrong
+from bertha_ir.frontend.arguments import constant, field_of, message_of, secret_of, wrong
 from bertha_ir.frontend.codes import CH065OutOfBounds, CH066OverlappingRanges, CH067BadRing
 from bertha_ir.frontend.suggest import shorten
 from bertha_ir.primitives import maglev
 from bertha_ir.spec import ListArgument, PrefixesArgument, RangesArgument
-from bertha_ir.types import Bits
+from bertha_ir.types import (
+    Bits,
+    FieldType,
+    ListType,
+    MessageType,
+    PrefixesType,
+    RangesType,
+    SecretType,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bertha_ir.frontend import tree
     from bertha_ir.frontend.names import Names
     from bertha_ir.source import Span
-    from bertha_ir.types import ListType, PrefixesType, RangesType
+    from bertha_ir.spec import Argument
+    from bertha_ir.types import ParameterType
 
 _IPV4 = 32
+
+
+def argument_of(  # noqa: PLR0911  (one row a kind of parameter)
+    node: ast.Expression, type_: ParameterType, siblings: Mapping[str, ast.Expression], names: Names
+) -> Argument | None:
+    """Return the argument for a parameter of this type; `siblings` are what the other parameters are given."""
+    match type_:
+        case ListType():
+            return list_of(node, type_, siblings, names)
+        case PrefixesType():
+            return prefixes_of(node, type_, names)
+        case RangesType():
+            return ranges_of(node, type_, names)
+        case SecretType():
+            return secret_of(node, type_, names)
+        case FieldType():
+            return field_of(node, names)
+        case MessageType():
+            return message_of(node, names)
+        case _:
+            return constant(node, type_, names)
+
+
+def default_of(node: tree.Parameter, type_: ParameterType | None, names: Names) -> Argument | None:
+    """Return a parameter's default. A ring is computed from another argument, so that it is known only in a use."""
+    ring = isinstance(node.default, ast.Call) and node.default.function.text == "maglev"
+    if node.default is None or type_ is None or ring:
+        return None
+    return argument_of(node.default, type_, {}, names)
 
 
 def list_of(

@@ -17,7 +17,7 @@ from bertha_ir.frontend.codes import (
     CH055BadTransport,
 )
 from bertha_ir.frontend.guarantees import guarantees
-from bertha_ir.frontend.names import Names, check_names, unknown
+from bertha_ir.frontend.names import Names, check_name, check_names, duplicate, unknown
 from bertha_ir.frontend.suggest import nearest_or_all, shown
 from bertha_ir.spec import Event, Law, Place, Transport
 from bertha_ir.types import U16, U32
@@ -51,8 +51,12 @@ def read_clauses(declaration: tree.Chunnel, names: Names) -> Clauses:
         for again in [c for c in clauses if isinstance(c, kind)][1:]:
             collector.add(CH051BadClause, "the clause is repeated", again.span, "write one clause of each kind")
     states = tuple(c for c in clauses if isinstance(c, tree.State))
-    check_names((s.name for s in states), "state", collector)
-    check_names((p.name for p in declaration.parameters), "parameter", collector)
+    own = [*(p.name for p in declaration.parameters), *(s.name for s in states)]
+    check_names(own, "parameter or state", collector)
+    for subject in (c.subject for c in clauses if isinstance(c, tree.Handler)):
+        if isinstance(subject, ast.Name):
+            check_name(subject, collector)
+            duplicate(subject, next((n for n in own if n.text == subject.text), None), "thing", collector)
     _check_modifiers(states, collector)
     place = _place([c for c in clauses if isinstance(c, tree.Place)], collector)
     both_ends = next((c for c in clauses if isinstance(c, tree.BothEnds)), None)

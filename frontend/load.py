@@ -48,7 +48,7 @@ def library() -> tuple[Chunnel, ...]:
 
 def _resolve(files: Sequence[Path], collector: Collector) -> Specification:
     names = Names(collector)
-    names.declare(read_library(collector))
+    names.declare(read_library())
     names.declare(read_files([Path(f) for f in files], collector))
     resolve_messages(names)
     declared, chunnels = {}, []

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, cast, get_args
 
 from bertha_ir.frontend import tree
 from bertha_ir.frontend.codes import CH080UnknownKind, CH081BadAttribute, CH082NoKernel, CH083UnknownEnd
-from bertha_ir.frontend.names import Names, unknown
+from bertha_ir.frontend.names import Names, duplicate, unknown
 from bertha_ir.frontend.suggest import nearest_or_all, shown
 from bertha_ir.spec import Attribute, Deny, Device, DeviceKind, Link, Policy, Prefer, Runs, Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from bertha_ir.frontend.ast import Name
 
 KINDS = get_args(DeviceKind)
 _SI = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -30,6 +32,10 @@ UNITS: dict[str, int] = {
 
 def resolve_site(names: Names) -> Site:
     """Return the site; what has an error is reported."""
+    first: dict[tuple[str, str], Name] = {}
+    for run in names.runs:
+        before = first.setdefault((run.stack.text, run.end.text), run.end)
+        duplicate(run.end, None if before is run.end else before, "running end", names.collector)
     rules = [r for p in names.policies for r in p.rules]
     return Site(
         tuple(_device(d, names) for d in names.devices.values()),

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import stat
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attrs import Factory, define
 
+from bertha_ir.diagnostics import Collector
 from bertha_ir.frontend import tree
 from bertha_ir.frontend.codes import (
     CH001Unreadable,
@@ -29,8 +31,6 @@ from bertha_ir.source import SourceFile, Span
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bertha_ir.diagnostics import Collector
-
 MAX_BYTES = 1 << 20
 LIBRARY = Path(__file__).parent / "library"
 
@@ -45,12 +45,15 @@ def read_files(files: Sequence[Path], collector: Collector) -> tuple[tree.Declar
     return tuple(reader.declarations)
 
 
-def read_library(collector: Collector) -> tuple[tree.Declaration, ...]:
+@cache
+def read_library() -> tuple[tree.Declaration, ...]:
     """Return the declarations of the standard library, file by file in the order of their names."""
+    collector = Collector()
     found: list[tree.Declaration] = []
     for path in sorted(LIBRARY.glob("*.chunnel")):
         source = SourceFile(f"library/{path.name}", path.read_text(encoding="utf-8"))
         found += parse(source, collector)
+    collector.check()
     return tuple(found)
 
 

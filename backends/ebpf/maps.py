@@ -1,0 +1,143 @@
+"""Tables and state as C: initialised arrays, which an operator may change through the map of their section, and maps."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Literal
+
+from attrs import frozen
+
+from bertha_ir.backends.ebpf.words import literal, width_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bertha_ir.program import DeviceProgram, Entry, State, Table
+
+ROWS = 256  # how many rows a look-up compares one after another at the most
+
+
+@frozen
+class Container:
+    """A table or a state in C. `rows`: an array searched or indexed in place; `map`: a map of the kernel.
+
+    All members of a key, and of a value, are `__u64` if one of them needs it, else `__u32`: no padding, which the
+    verifier would refuse as uninitialised, and atomic additions are aligned.
+    """
+
+    name: str
+    form: Literal["rows", "map"]
+    kind: str
+    keys: tuple[int, ...]
+    values: tuple[int, ...]
+    size: int
+    entries: tuple[Entry, ...] = ()
+
+    @property
+    def key_type(self) -> str:
+        """The C type of a key's members."""
+        return _member(self.keys)
+
+    @property
+    def value_type(self) -> str:
+        """The C type of a value's members."""
+        return _member(self.values)
+
+
+def _member(widths: tuple[int, ...]) -> str:
+    return "__u64" if any(w > 32 for w in widths) else "__u32"  # noqa: PLR2004  (a half register)
+
+
+def container_of(item: Table | State, name: str) -> Container:
+    """Return how a table or a state is kept."""
+    keys, values = tuple(width_of(k) for k in item.keys), tuple(width_of(v) for v in item.values)
+    if not hasattr(item, "entries"):
+        kind = "array" if not keys else "lru_hash" if item.evicts else "hash"  # type: ignore[union-attr]
+        return Container(name, "map", kind, keys, values, item.size)
+    table: Table = item  # type: ignore[assignment]  # only tables have entries
+    in_place = table.kind in {"array", "range"} or (table.kind == "exact" and table.size <= ROWS)
+    return Container(name, "rows" if in_place else "map", table.kind, keys, values, table.size, table.entries)
+
+
+def declaration(c: Container) -> str:
+    """Return the C declaration."""
+    return _rows(c) if c.form == "rows" else _map(c)
+
+
+def _rows(c: Container) -> str:
+    matched = {"array": 0, "range": 2, "exact": len(c.keys)}[c.kind]
+    members = [f"{c.key_type} k{i};" for i in range(matched)] + [f"{c.value_type} v{i};" for i in range(len(c.values))]
+    rows = ",\n".join(f"\t\t\t{{ {_numbers(c, e)} }}" for e in sorted(c.entries, key=lambda e: e.match))
+    return f"""struct {c.name}_row {{
+\t{" ".join(members)}
+}};
+struct {{
+\t__u32 count;
+\tstruct {c.name}_row rows[{c.size}];
+}} {c.name} SEC(".data.{_section(c.name)}") = {{
+\t.count = {len(c.entries)},
+\t.rows = {{
+{rows}
+\t}},
+}};"""
+
+
+def _section(name: str) -> str:
+    return name[-40:]
+
+
+def _numbers(c: Container, entry: Entry) -> str:
+    keys = () if c.kind == "array" else entry.match
+    widths = (*((c.keys * 2)[: len(keys)]), *c.values)
+    return ", ".join(literal(v, w) for v, w in zip((*keys, *entry.values), widths, strict=True))
+
+
+def _map(c: Container) -> str:
+    value = "".join(f" {c.value_type} v{i};" for i in range(len(c.values))) or " __u32 present;"
+    lines = [f"struct {c.name}_value {{{value} }};"]
+    if c.kind == "lpm":
+        lines.append(f"struct {c.name}_key {{ __u32 length; __u8 prefix[{c.keys[0] // 8}]; }};")
+    elif c.kind != "array":
+        lines.append(f"struct {c.name}_key {{{''.join(f' {c.key_type} k{i};' for i in range(len(c.keys)))} }};")
+    key = "__u32" if c.kind == "array" else f"struct {c.name}_key"
+    flags = "\n\t__uint(map_flags, BPF_F_NO_PREALLOC);" if c.kind == "lpm" else ""
+    lines.append(f"""struct {{
+\t__uint(type, BPF_MAP_TYPE_{_TYPES[c.kind]});
+\t__uint(max_entries, {c.size});{flags}
+\t__type(key, {key});
+\t__type(value, struct {c.name}_value);
+}} {c.name} SEC(".maps");""")
+    return "\n".join(lines)
+
+
+_TYPES = {"hash": "HASH", "lru_hash": "LRU_HASH", "array": "ARRAY", "exact": "HASH", "lpm": "LPM_TRIE"}
+
+
+def contents(program: DeviceProgram, containers: Mapping[str, Container]) -> str:
+    """Return what a loader must know, as JSON: the layout of every map, and the entries of those that start filled.
+
+    Keys and values are lists of members; `member` is the bytes of each, in the machine's own order. The key of an
+    `lpm` map is [prefix length, prefix].
+    """
+    filled = {t.name for t in program.tables}
+    maps = [
+        {
+            "name": name,
+            "map": c.name,
+            "kind": c.kind,
+            "keys": list(c.keys),
+            "values": list(c.values),
+            "key_member": 8 if c.key_type == "__u64" else 4,
+            "value_member": 8 if c.value_type == "__u64" else 4,
+            "entries": [[list(_lpm(e) if c.kind == "lpm" else e.match), list(e.values)] for e in c.entries],
+            "table": name in filled,
+        }
+        for name, c in containers.items()
+        if c.form == "map"
+    ]
+    return json.dumps({"schema": 1, "maps": maps}, indent=2, sort_keys=True) + "\n"
+
+
+def _lpm(entry: Entry) -> tuple[int, int]:
+    prefix, length = entry.match
+    return length, prefix

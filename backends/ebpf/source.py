@@ -1,0 +1,254 @@
+"""Prints a device program as one C file: tables and state, a function per block, and the program that parses a frame
+and hands it to the first block that takes it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+from bertha_ir import expr as e
+from bertha_ir import stmt as s
+from bertha_ir.backends.ebpf.block import CONTEXT, BlockPrinter, Verdicts, bare
+from bertha_ir.backends.ebpf.maps import Container, container_of, contents, declaration
+from bertha_ir.backends.ebpf.parser import Reach
+from bertha_ir.backends.ebpf.words import Words, literal
+from bertha_ir.backends.names import Names, comment
+from bertha_ir.walk import walk
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bertha_ir.program import Block, DeviceProgram, ParseState
+
+RESERVED = frozenset(
+    """alignas alignof asm auto bool break case char const constexpr continue default do double else enum extern false
+    float for goto if inline int long nullptr register restrict return short signed sizeof static static_assert struct
+    switch thread_local true typedef typeof union unsigned void volatile while NULL HIDE NOT_TAKEN ctx data end frame_size
+    at at_offset length prefix count rows present change_16 change_32 folded difference fix_checksum
+    fix_optional_checksum LICENSE SEC linux unix i386 errno""".split()
+)
+XDP = Verdicts("XDP_PASS", "XDP_DROP", "XDP_TX", helper=False)
+TC_EGRESS = Verdicts("TC_ACT_UNSPEC", "TC_ACT_SHOT", f"bpf_redirect({CONTEXT}->ifindex, BPF_F_INGRESS)", helper=True)
+
+LINE = 72
+
+PRELUDE = """#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#define NOT_TAKEN (-2)
+/* Keeps the compiler from knowing a value's range and leaving out a check that the verifier needs. */
+#define HIDE(x) asm volatile("" : "+r"(x))
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+"""
+# What blocks call, in an order in which each comes before what uses it.
+FUNCTIONS = {
+    "change_16": """/* What a changed value adds to the one's complement sum of what a checksum covers (RFC 1624, equation 3). */
+static __always_inline __u32 change_16(__u32 old, __u32 fresh)
+{
+	return (~old & 0xffff) + fresh;
+}
+""",
+    "change_32": """/* As change_16, for two words. */
+static __always_inline __u32 change_32(__u32 old, __u32 fresh)
+{
+	return (~old & 0xffff) + (~old >> 16) + (fresh & 0xffff) + (fresh >> 16);
+}
+""",
+    "folded": """static __always_inline __u32 folded(__u32 sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (sum & 0xffff) + (sum >> 16);
+}
+""",
+    "fix_checksum": """static __always_inline void fix_checksum(unsigned char *checksum, __u32 delta)
+{
+	__u32 sum = folded((~bpf_ntohs(*(__be16 *)checksum) & 0xffff) + delta);
+
+	*(__be16 *)checksum = bpf_htons(~sum & 0xffff);
+}
+""",
+    "fix_optional_checksum": """/* A checksum of 0 means that there is none; one that comes to 0 is sent as 0xffff (RFC 768). */
+static __always_inline void fix_optional_checksum(unsigned char *checksum, __u32 delta)
+{
+	__u32 sum = folded((~bpf_ntohs(*(__be16 *)checksum) & 0xffff) + delta);
+
+	if (*(__be16 *)checksum)
+		*(__be16 *)checksum = sum == 0xffff ? 0xffff : bpf_htons(~sum & 0xffff);
+}
+""",
+    "difference": """/* The change of a sum as the kernel's checksum helpers take it. */
+static __always_inline __u32 difference(__u32 delta)
+{
+	return bpf_htons(folded(delta));
+}
+""",
+}
+USES_FOLDED = ("fix_checksum", "fix_optional_checksum", "difference")
+
+
+@define
+class Source:
+    """One program as C. `text` is the file, `maps` what a loader must know of its maps."""
+
+    program: DeviceProgram
+    names: Names = field(factory=lambda: Names(RESERVED))
+    name: str = field(init=False)
+    containers: dict[str, Container] = field(init=False)
+    headers: dict[str, str] = field(init=False)
+    offsets: dict[str, str] = field(init=False)
+    functions: dict[str, str] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        program = self.program
+        self.name = self.names.fresh(program.name)
+        items = (*program.tables, *program.states)
+        self.containers = {i.name: container_of(i, self.names.fresh(i.name)) for i in items}
+        self.headers = {h.name: self.names.fresh(h.name) for h in program.headers}
+        self.offsets = {h.name: self.names.fresh(f"{h.name}_at") for h in program.headers}
+        self.functions = {b.name: self.names.fresh(f"take_{b.name}") for b in program.blocks}
+
+    @property
+    def verdicts(self) -> Verdicts:
+        """The verdicts of the hook."""
+        return TC_EGRESS if self.program.hook == "egress" else XDP
+
+    @property
+    def context(self) -> str:
+        """The C type of what the hook is given."""
+        return "struct __sk_buff" if self.verdicts.helper else "struct xdp_md"
+
+    @property
+    def maps(self) -> str:
+        """See `maps.contents`."""
+        return contents(self.program, self.containers)
+
+    @property
+    def text(self) -> str:
+        """The C file."""
+        blocks = [self._block(block) for block in self.program.blocks]
+        called = {name for name in FUNCTIONS if any(f"{name}(" in block for block in blocks)}
+        called |= {"folded"} if called & set(USES_FOLDED) else set()
+        functions = [text for name, text in FUNCTIONS.items() if name in called]
+        tables = [declaration(c) + "\n" for c in self.containers.values()]
+        return "\n".join([self._head(), PRELUDE, *tables, *functions, *blocks, self._main()])
+
+    def _head(self) -> str:
+        hook = "TC egress" if self.verdicts.helper else "XDP"
+        ops = ", ".join(op for block in self.program.blocks for op in block.ops)
+        return (
+            f"/* {comment(self.program.name)}: what the kernel of {comment(self.program.device)} runs at {hook}:"
+            f" {comment(ops)}.\n * Written by Bertha; changes are lost when it is compiled again.\n */"
+        )
+
+    def _given(self, block: Block) -> tuple[tuple[str, str], ...]:
+        """Return the C variables that a block's function is given, with their types: pointers to the headers it reads
+        and the bytes in front of those it asks for.
+        """
+        nodes = tuple(walk((block.guard, block.body)))
+        read = {n.header for n in nodes if isinstance(n, e.Field)}
+        asked = {n.header for n in nodes if isinstance(n, e.HeaderOffset)}
+        if self.verdicts.helper:
+            asked |= {n.checksum.header for n in nodes if isinstance(n, s.FixChecksum) and n.part != "header"}
+        names = [h.name for h in self.program.headers]
+        pointers = [(self.headers[n], "unsigned char *") for n in names if n in read]
+        return (*pointers, *((self.offsets[n], "__u32 ") for n in names if n in asked))
+
+    def _block(self, block: Block) -> str:
+        given = self._given(block)
+        printer = BlockPrinter(
+            self.program, self.containers, self.names, self.verdicts, self.headers, self.offsets
+        )  # fmt: skip
+        lines = printer.block(block)
+        parameters = [f"{self.context} *{CONTEXT}", "__u32 frame_size", *(kind + name for name, kind in given)]
+        ops = comment(", ".join(block.ops))
+        head = f"/* {comment(block.name)}: {ops} */\nstatic __always_inline int {self.functions[block.name]}("
+        return head + _wrapped(parameters) + ")\n{\n" + "\n".join(lines) + "\n}\n"
+
+    def _main(self) -> str:
+        """Return the program: it parses as deep as it goes, then offers the frame to the blocks in turn."""
+        section = "tc" if self.verdicts.helper else "xdp"
+        reach = Reach.of(self.program)
+        lines = [f'SEC("{section}")', f"int {self.name}({self.context} *{CONTEXT})", "{", *self._entry()]
+        kept = dict(v for block in self.program.blocks for v in self._given(block))
+        lines += [f"\t{kind}{name} = 0;" for name, kind in kept.items()]
+        lines.append("\tunsigned char *at = data;")
+        if any(name in kept for name in self.offsets.values()):
+            lines.append("\t__u32 at_offset = 0;")
+        lines.append("\tint verdict;\n")
+        for state in reach.order:
+            lines += self._state(state, reach, kept)
+        return "\n".join([*lines, "}", ""])
+
+    def _entry(self) -> list[str]:
+        load = [
+            f"\tunsigned char *data = (unsigned char *)(long){CONTEXT}->data;",
+            f"\tunsigned char *end = (unsigned char *)(long){CONTEXT}->data_end;",
+        ]
+        if not self.verdicts.helper:
+            return [*load, "\t__u32 frame_size = end - data;"]
+        deepest = literal(sum(h.size for h in self.program.headers), 32)
+        wanted = f"frame_size < {deepest} ? frame_size : {deepest}"
+        return [
+            *load,
+            f"\t__u32 frame_size = {CONTEXT}->len;",
+            "",
+            f"\tif (end - data < ({wanted})) {{",
+            f"\t\tbpf_skb_pull_data({CONTEXT}, {wanted});",
+            f"\t\tdata = (unsigned char *)(long){CONTEXT}->data;",
+            f"\t\tend = (unsigned char *)(long){CONTEXT}->data_end;",
+            "\t}",
+        ]
+
+    def _state(self, state: ParseState, reach: Reach, kept: Mapping[str, str]) -> list[str]:
+        header = self.program.header(state.header)
+        name = self.headers[state.header]
+        label = [f"parse_{name}:"] if reach.is_target(state.header) else []
+        lines = [
+            *label,
+            f"\tif (at + {header.size} > end) {{",
+            *self._offer(reach.before(state.header), 2),
+            "\t}",
+        ]
+        offset, counted = self.offsets[state.header], any(o in kept for o in self.offsets.values())
+        lines += [f"\t{name} = at;"] * (name in kept) + [f"\t{offset} = at_offset;"] * (offset in kept)
+        words = Words(self.program, dict.fromkeys(self.headers, "at"), self.offsets, {}, "frame_size", lines.append, self.names.fresh)
+        for transition in state.transitions:
+            tests = [
+                f"{words.field(state.header, n)} == {literal(v, header.field(n).width)}" for n, v in transition.when
+            ]
+            skip = [f"at_offset += {header.size};"] * counted
+            jump = [f"at += {header.size};", *skip, f"goto parse_{self.headers[transition.to]};"]
+            if not tests:
+                return [*lines, *(f"\t{line}" for line in jump)]
+            lines += [f"\tif ({' && '.join(bare(t) for t in tests)}) {{", *(f"\t\t{line}" for line in jump), "\t}"]
+        return [*lines, *self._offer(reach.upto(state.header), 1)]
+
+    def _offer(self, parsed: frozenset[str], depth: int) -> list[str]:
+        """Return the lines that offer a frame whose parsed headers include `parsed` to the blocks that need no more."""
+        tab = "\t" * depth
+        lines = []
+        for block in self.program.blocks:
+            if set(block.needs) <= parsed:
+                given = _wrapped([CONTEXT, "frame_size", *(name for name, _ in self._given(block))])
+                lines.append(f"{tab}verdict = {self.functions[block.name]}({given});")
+                lines.append(f"{tab}if (verdict != NOT_TAKEN)")
+                lines.append(f"{tab}\treturn verdict;")
+        return [*lines, f"{tab}return {self.verdicts.on};"]
+
+
+def _wrapped(items: list[str]) -> str:
+    """Return items separated by commas, in lines of about 80 columns."""
+    lines = [items[0]]
+    for item in items[1:]:
+        if len(lines[-1]) + len(item) > LINE:
+            lines[-1] += ","
+            lines.append("\t\t" + item)
+        else:
+            lines[-1] += f", {item}"
+    return "\n".join(lines)
+

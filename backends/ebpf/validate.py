@@ -1,0 +1,115 @@
+"""Finds what a program of the kernel cannot hold, each with the place in the source that caused it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import define, field, fields, has
+
+from bertha_ir import expr as e
+from bertha_ir import stmt as s
+from bertha_ir.backends.ebpf import codes
+from bertha_ir.backends.ebpf.maps import ROWS
+from bertha_ir.backends.ebpf.parser import Reach
+from bertha_ir.backends.ebpf.words import REGISTER, is_word
+from bertha_ir.diagnostics import Collector
+from bertha_ir.primitives import PRIMITIVES
+
+if TYPE_CHECKING:
+    from bertha_ir.diagnostics import Code, Diagnostic
+    from bertha_ir.program import DeviceProgram
+    from bertha_ir.source import Span
+
+HOST = "keep the op on a host"
+TURNS = 256
+REFUSED: dict[type, tuple[type[Code], str]] = {
+    e.Payload: (codes.CH321PayloadUnreadable, "a kernel program cannot read or write a payload"),
+    e.Value: (codes.CH321PayloadUnreadable, "a kernel program cannot decode a message"),
+    e.Secret: (codes.CH321PayloadUnreadable, "a kernel program is given no keys"),
+    s.Attempt: (codes.CH325PrimitiveMissing, "the kernel has no primitive that can fail"),
+    s.ForEach: (codes.CH326Loop, "a kernel program cannot visit the entries of a map"),
+    s.Reply: (codes.CH322SecondMessage, "a kernel program cannot make a reply"),
+    s.Emit: (codes.CH322SecondMessage, "a kernel program cannot emit a message"),
+    s.Clone: (codes.CH322SecondMessage, "a kernel program cannot clone a message"),
+    s.Push: (codes.CH323HeaderMoved, "a kernel program cannot push a header here"),
+    s.Pop: (codes.CH323HeaderMoved, "a kernel program cannot pop a header here"),
+} | {
+    stage: (codes.CH329NotLowered, f"`{stage.__name__}` belongs to an earlier stage")
+    for stage in (e.Param, e.ParamField, e.Address, e.Part, e.MakeEndpoint, e.Count, e.Element, e.Match, e.Contains, e.Get)
+}  # fmt: skip
+
+
+def validate(program: DeviceProgram) -> tuple[Diagnostic, ...]:
+    """Return the diagnostics for a program, in its order; empty when the backend can print it."""
+    check = _Check(program)
+    if program.root != "frame":
+        check.report(codes.CH320NoFrames, f"the kernel's hooks see frames, not a `{program.root}`", None)
+        return tuple(check.found.found)
+    check.containers()
+    for block in program.blocks:
+        check.node(block.guard, program.span)
+        check.node(block.body, program.span)
+    return tuple(check.found.found)
+
+
+@define
+class _Check:
+    program: DeviceProgram
+    found: Collector = field(factory=Collector)
+    uncertain: frozenset[str] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.uncertain = Reach.of(self.program).uncertain() if self.program.parser else frozenset()
+
+    def report(self, code: type[Code], message: str, span: Span | None, hint: str = HOST) -> None:
+        self.found.add(code, message, span or self.program.span, hint)
+
+    def containers(self) -> None:
+        for item in (*self.program.tables, *self.program.states):
+            if not all(is_word(t) for t in (*item.keys, *item.values)):
+                self.report(codes.CH324TooWide, f"`{item.name}` holds values of more than {REGISTER} bits", item.span)
+        for table in self.program.tables:
+            if table.kind == "range" and table.size > ROWS:
+                message = f"`{table.name}` has room for {table.size} ranges, more than {ROWS}"
+                self.report(codes.CH327TableTooLarge, message, table.span, f"give it a bound of at most {ROWS}")
+            if table.kind == "lpm" and table.keys[0].width % 8:
+                message = f"`{table.name}` matches prefixes of {table.keys[0].width} bits, not of whole bytes"
+                self.report(codes.CH324TooWide, message, table.span)
+
+    def node(self, node: Any, span: Span | None) -> None:  # noqa: ANN401  (nodes of every class pass)
+        """Check a tree; nodes without a span of their own are reported at the one around them."""
+        if isinstance(node, tuple):
+            for item in node:
+                self.node(item, span)
+            return
+        if not has(type(node)):
+            return
+        span = getattr(node, "span", None) or span
+        if type(node) in REFUSED:
+            self.report(*REFUSED[type(node)], span)
+            return
+        self._one(node, span)
+        for attribute in fields(type(node)):
+            if attribute.eq:
+                self.node(getattr(node, attribute.name), span)
+
+    def _one(self, node: Any, span: Span | None) -> None:  # noqa: ANN401
+        match node:
+            case e.Call(name):
+                primitive = PRIMITIVES[name]
+                if "ebpf" not in primitive.targets or primitive.expand is not None:
+                    self.report(codes.CH325PrimitiveMissing, f"the kernel has no `{name}`", span)
+            case e.Field(header) | e.HeaderOffset(header) if header in self.uncertain:
+                message = f"some frames come to the op without the header `{header}`"
+                self.report(codes.CH328HeaderMayMiss, message, span)
+            case e.Field(header, name) if self._straddles(header, name):
+                self.report(codes.CH324TooWide, f"`{header}.{name}` lies in more than 8 bytes", span)
+            case s.Repeat(count) if count > TURNS:
+                self.report(codes.CH326Loop, f"{count} turns are more than {TURNS}", span, "repeat fewer times")
+            case e.Const() | e.Local() | e.Field() | e.Cast() | e.Choose() if not is_word(node.type):
+                self.report(codes.CH324TooWide, f"a value of type `{node.type}` fits no register", span)
+
+    def _straddles(self, header: str, name: str) -> bool:
+        layout = self.program.header(header)
+        start, width = layout.bit_offset(name), layout.field(name).width
+        return width <= REGISTER and (start + width + 7) // 8 - start // 8 > REGISTER // 8

@@ -82,16 +82,10 @@ class Layout:
             found[header.name] = frozenset.intersection(*sets) if sets else frozenset()
         return found
 
-    def offset(self, name: str) -> str:
-        """Return the P4 expression of the bytes in front of a header that was parsed."""
-        sizes = {front: self.program.header(front).size for front in self.in_front(name)}
-        fixed = sum(size for front, size in sizes.items() if front in self.certain[name])
-        terms = [
-            f"({self.header(front)}.isValid() ? 32w{size} : 32w0)"
-            for front, size in sizes.items()
-            if front not in self.certain[name]
-        ]
-        return f"({' + '.join([f'32w{fixed}', *terms])})" if terms else f"32w{fixed}"
+    def offset(self, name: str) -> tuple[int, tuple[str, ...]]:
+        """Return the bytes that are always in front of a parsed header, and the headers that may be there besides."""
+        others = tuple(front for front in self.in_front(name) if front not in self.certain[name])
+        return sum(self.program.header(front).size for front in self.certain[name]), others
 
     def header(self, name: str) -> str:
         """Return the P4 expression of a header."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import define
 
@@ -10,6 +10,7 @@ from bertha_ir import expr as e
 from bertha_ir.backends.p4.fold import fold
 from bertha_ir.backends.p4.layout import METADATA, Layout, p4_type, width_of
 from bertha_ir.types import Bits, Bool, Type
+from bertha_ir.walk import transform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,15 +35,15 @@ class Words:
 
     def text(self, node: e.Expr) -> str:
         """Return the P4 expression of equal value, for the right side of an assignment or as an argument."""
-        return bare(self._node(fold(node)))
+        return bare(self._node(self._fold(node)))
 
     def condition(self, node: e.Expr) -> tuple[str, ...]:
         """Return the conditions whose conjunction a truth value is."""
-        return tuple(self._node(part) for part in conjuncts(fold(node)))
+        return tuple(self._node(part) for part in conjuncts(self._fold(node)))
 
     def operand(self, node: e.Expr) -> str:
         """Return a name for the value, for uses that want one."""
-        node = fold(node)
+        node = self._fold(node)
         text = self._node(node)
         return text if isinstance(node, e.Local | e.Field) else self.bind(text, p4_type(node.type))
 
@@ -79,7 +80,7 @@ class Words:
             case e.FrameSize():
                 return f"{METADATA}.packet_length"
             case e.HeaderOffset(header):
-                return self.layout.offset(header)
+                return self._offset(header)
             case e.Call():
                 return EXTERNS[node.primitive](self, node)
         msg = f"{node} was not refused"
@@ -110,6 +111,21 @@ class Words:
             return f"({left} >> {power})" if node.op == "/" else f"({left} & {literal(divisor - 1, node.type)})"
         helper = self.helpers.divide if node.op == "/" else self.helpers.remainder
         return f"{helper(width, divisor)}({left})"
+
+    def _offset(self, name: str) -> str:
+        fixed, others = self.layout.offset(name)
+        sizes = {other: self.layout.program.header(other).size for other in others}
+        terms = [f"({self.layout.header(other)}.isValid() ? 32w{size} : 32w0)" for other, size in sizes.items()]
+        return f"({' + '.join([f'32w{fixed}', *terms])})"
+
+    def _fold(self, node: e.Expr) -> e.Expr:
+        return fold(transform(node, self._fixed))
+
+    def _fixed(self, node: Any) -> Any:  # noqa: ANN401  (nodes of every class pass)
+        """Replace offsets that no optional header moves."""
+        if isinstance(node, e.HeaderOffset) and not self.layout.offset(node.header)[1]:
+            return e.Const(self.layout.offset(node.header)[0], node.type, node.span)
+        return node
 
     def _now(self, _: e.Call) -> str:
         return f"((bit<64>){METADATA}.ingress_global_timestamp * 1000)"  # BMv2 counts microseconds

@@ -146,7 +146,7 @@ def _field(body: Body, header: ast.Name, node: ast.Member) -> e.Expr | None:
     layout = body.names.layouts.get(real)
     if layout is None:
         return None
-    found = next((f for f in layout.fields if f.name == node.name.text), None)
+    found = body.names.field(real, node.name.text)
     if found is None:
         hint = nearest_or_all(node.name.text, (f.name for f in layout.fields), "field")
         body.report(CH012UnknownName, f"`{real}` has no field `{node.name.text}`", node.name.span, hint)

@@ -32,14 +32,15 @@ def bind(
 ) -> dict[str, ast.Expression] | None:
     """Return what each parameter is given, defaults included, in the order of the parameters; None after an error."""
     given: dict[str, ast.Argument] = {}
-    known = [p.name.text for p in parameters]
+    known = {p.name.text: None for p in parameters}  # in order
+    positions = tuple(known)
     before = len(collector.found)
     for position, argument in enumerate(use.arguments):
         if argument.name is None and position >= len(known):
             message = f"`{use.chunnel.text}` takes at most {len(known)} argument{'' if len(known) == 1 else 's'}"
             collector.add(CH063TooManyArguments, message, argument.span, "remove this argument")
             continue
-        name = argument.name.text if argument.name else known[position]
+        name = argument.name.text if argument.name else positions[position]
         if name not in known:
             hint = nearest_or_all(name, known, "parameter")
             collector.add(CH061UnknownArgument, f"`{use.chunnel.text}` has no parameter `{name}`", argument.span, hint)
@@ -76,8 +77,8 @@ def field_of(node: ast.Expression, names: Names) -> Field | None:
     layout = names.layouts.get(message.text)
     if layout is None:
         return None
-    field = next((f for f in layout.fixed_fields if f.name == name.text), None)
-    if field is None:
+    field = names.field(message.text, name.text)
+    if field is None or field.type == BYTES:
         what = f"fixed field of `{message.text}`"
         unknown(what, name.text, name.span, (f.name for f in layout.fixed_fields), names.collector)
         return None

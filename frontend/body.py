@@ -42,10 +42,10 @@ class Signature:
 class Body:
     """The body being typed. An expression is typed as None when its type is not known; then nothing is reported.
 
-    `locals` maps a name in sight to its local, None when its type is not known. `taken` holds the names of all locals
-    so far: a name used again in another block becomes another local. `complete`: every statement could be typed.
-    `own` are the headers that the body pushes or pops; of these, `present` are those whose fields can be read now,
-    and `popped` those that are no part of the message any more.
+    `locals` maps a name in sight to its local, None when its type is not known. `taken` counts the uses of each name
+    so far: a name used again in another block becomes another local. `rounds` is how often the loops around run this
+    place. `own` are the headers that the body pushes or pops; of these, `present` are those whose fields can be read
+    now, and `popped` those that are no part of the message any more. `complete`: every statement could be typed.
     """
 
     signature: Signature
@@ -53,7 +53,8 @@ class Body:
     subject: str | None
     typers: Mapping[type, Typer]
     locals: dict[str, Local | None] = Factory(dict)
-    taken: set[str] = Factory(set)
+    taken: dict[str, int] = Factory(dict)
+    rounds: int = 1
     complete: bool = True
     own: frozenset[str] = frozenset()
     present: frozenset[str] = frozenset()

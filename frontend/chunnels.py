@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from bertha_ir.diagnostics import Collector
 from bertha_ir.frontend import ast, scan, tables
@@ -34,11 +34,12 @@ STAND_INS: tuple[Type, ...] = (U32, U8, U16, U64, U48, U128, Bytes(4), Bytes(8))
 
 @frozen
 class Declared:
-    """A declaration whose clauses were checked; `names` are those of the run."""
+    """A declaration whose clauses were checked; `names` are those of the run, `typed` what uses made of it."""
 
     node: tree.Chunnel
     clauses: Clauses
     names: Names
+    typed: dict[object, Chunnel | None] = field(factory=dict, eq=False, repr=False)
 
     def of_type(self, word: str) -> tuple[str, ...]:
         """Return the parameters whose written type is this word: `field` or `message`."""

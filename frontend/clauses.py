@@ -51,12 +51,12 @@ def read_clauses(declaration: tree.Chunnel, names: Names) -> Clauses:
         for again in [c for c in clauses if isinstance(c, kind)][1:]:
             collector.add(CH051BadClause, "the clause is repeated", again.span, "write one clause of each kind")
     states = tuple(c for c in clauses if isinstance(c, tree.State))
-    own = [*(p.name for p in declaration.parameters), *(s.name for s in states)]
-    check_names(own, "parameter or state", collector)
+    own = {n.text: n for n in (*(p.name for p in declaration.parameters), *(s.name for s in states))}
+    check_names((*(p.name for p in declaration.parameters), *(s.name for s in states)), "parameter or state", collector)
     for subject in (c.subject for c in clauses if isinstance(c, tree.Handler)):
         if isinstance(subject, ast.Name):
             check_name(subject, collector)
-            duplicate(subject, next((n for n in own if n.text == subject.text), None), "thing", collector)
+            duplicate(subject, own.get(subject.text), "thing", collector)
     _check_modifiers(states, collector)
     place = _place([c for c in clauses if isinstance(c, tree.Place)], collector)
     both_ends = next((c for c in clauses if isinstance(c, tree.BothEnds)), None)
@@ -178,7 +178,7 @@ def _transport(clause: tree.Transport, names: Names) -> Transport | None:
 def _field(node: ast.Expression, type_: Type, names: Names) -> Field | None:
     match node:
         case ast.Member(ast.Name(header), name) if layout := names.layouts.get(header):
-            field = next((f for f in layout.fields if f.name == name.text), None)
+            field = names.field(header, name.text)
             if field is None:
                 known = (f.name for f in layout.fields)
                 unknown(f"field of `{header}`", name.text, name.span, known, names.collector)

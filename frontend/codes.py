@@ -148,6 +148,16 @@ class CH014NameTooLong(Code):
     """
 
 
+class CH015TooMany(Code):
+    """there are a thousand mistakes.
+
+    What: the run stopped at the thousandth mistake.
+    Why: a file of nothing but mistakes is most likely not what was meant, and checking the rest would take long.
+    Example: a binary file that happens to be text.
+    Fix: mend the mistakes that are shown, and run again.
+    """
+
+
 class CH020BadLiteral(Code):
     r"""a literal has no value.
 

@@ -82,7 +82,7 @@ def push(body: Body, node: ast.Push) -> s.Stmt | None:
     for name, value in node.fields:
         duplicate(name, first.get(name.text), "field", body.names.collector)
         first.setdefault(name.text, name)
-        field = next((f for f in layout.fields if f.name == name.text), None) if layout else None
+        field = body.names.field(layout.name, name.text) if layout else None
         if layout and field is None:
             hint = nearest_or_all(name.text, (f.name for f in layout.fields), "field")
             body.report(CH012UnknownName, f"`{layout.name}` has no field `{name.text}`", name.span, hint)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attrs import define
+
 from bertha_ir.diagnostics import BerthaError, Collector, Diagnostic
 from bertha_ir.frontend.chunnels import declare
+from bertha_ir.frontend.codes import CH015TooMany
 from bertha_ir.frontend.messages import resolve_messages
 from bertha_ir.frontend.names import Names
 from bertha_ir.frontend.site import resolve_site
@@ -17,7 +20,34 @@ from bertha_ir.spec import Specification
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bertha_ir.diagnostics import Code, Label
+    from bertha_ir.source import Span
     from bertha_ir.spec import Chunnel
+
+
+MAX_MISTAKES = 1000
+
+
+class _FullError(Exception):
+    """There are more mistakes than anyone reads."""
+
+
+@define
+class _Limited(Collector):
+    """Stops the run at the thousandth mistake, so that a file of nothing but mistakes does not take minutes."""
+
+    def add(
+        self,
+        code: type[Code],
+        message: str,
+        span: Span | None,
+        help: str | None = None,  # noqa: A002  (the field's name everywhere)
+        labels: tuple[Label, ...] = (),
+    ) -> None:
+        """Report an error."""
+        Collector.add(self, code, message, span, help, labels)
+        if len(self.found) == MAX_MISTAKES:
+            raise _FullError
 
 
 def load(files: Sequence[Path]) -> Specification:
@@ -26,8 +56,14 @@ def load(files: Sequence[Path]) -> Specification:
     Raises:
         BerthaError: with every mistake of the run, in the order of files and places.
     """
-    collector = Collector()
-    specification = _resolve(files, collector)
+    collector = _Limited()
+    try:
+        specification = _resolve(files, collector)
+    except _FullError:
+        last = max((d.span for d in collector.found if d.span), key=lambda s: s.start, default=None)
+        Collector.add(
+            collector, CH015TooMany, f"{MAX_MISTAKES} mistakes are found", last, "mend these first; there may be more"
+        )
     collector.check()
     return specification
 

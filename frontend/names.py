@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bertha_ir.diagnostics import Collector
     from bertha_ir.frontend.ast import Name
-    from bertha_ir.message import Message
+    from bertha_ir.message import Message, MessageField
     from bertha_ir.source import Span
 
 T = TypeVar("T", tree.Message, tree.Endpoint, tree.Chunnel, tree.Stack)
@@ -81,6 +81,7 @@ class Names:
     runs: list[tree.Run] = Factory(list)
     policies: list[tree.Policy] = Factory(list)
     layouts: dict[str, Message] = Factory(dict)
+    _fields: dict[str, dict[str, MessageField]] = Factory(dict)
 
     def declare(self, declarations: Iterable[tree.Declaration]) -> None:
         """Take in declarations; a second one of the same kind and name is an error."""
@@ -104,6 +105,12 @@ class Names:
                     self.runs.append(declaration)
                 case tree.Policy():
                     self.policies.append(declaration)
+
+    def field(self, message: str, name: str) -> MessageField | None:
+        """Return a field of a message whose layout is known."""
+        if message not in self._fields:
+            self._fields[message] = {f.name: f for f in self.layouts[message].fields}
+        return self._fields[message].get(name)
 
     def _add(self, table: dict[str, T], name: Name, declaration: T, what: str) -> None:
         check_name(name, self.collector)

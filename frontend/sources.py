@@ -20,6 +20,7 @@ from bertha_ir.frontend.codes import (
     CH001Unreadable,
     CH002TooLarge,
     CH003NotUtf8,
+    CH004NestedTooDeep,
     CH008ImportCycle,
     CH009ImportOutside,
     CH010NothingDeclared,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_BYTES = 1 << 20
+MAX_IMPORTS = 64
 LIBRARY = Path(__file__).parent / "library"
 
 
@@ -78,6 +80,10 @@ class _Reader:
             )
             return
         if place in self.done:
+            return
+        if len(self.open) >= MAX_IMPORTS:
+            message = f"imports are nested more than {MAX_IMPORTS} deep"
+            self.collector.add(CH004NestedTooDeep, message, importer, "import more files from one")
             return
         self.done.add(place)
         source = _read_source(path, importer, self.collector)

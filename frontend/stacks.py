@@ -127,7 +127,10 @@ def _instance(instance_id: str, use: tree.Use, chunnel: Declared, names: Names) 
     known = {n: a for n, a in resolved.items() if a is not None}
     if len(known) < len(resolved):
         return None
-    typed = instantiate(chunnel, field_types, records, use.span)
+    key = (tuple(field_types.items()), tuple(records.items()))
+    if key not in chunnel.typed:  # a mistake is reported once, at its first use
+        chunnel.typed[key] = instantiate(chunnel, field_types, records, use.span)
+    typed = chunnel.typed[key]
     ordered = tuple((p.name.text, known[p.name.text]) for p in chunnel.node.parameters)
     if typed is None and not names.collector.found:
         message = f"`{instance_id}` could not be typed, and nothing said why"

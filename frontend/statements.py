@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bertha_ir.frontend.body import Body, Typer
 
 MAX_REPEAT = 1024
+MAX_ROUNDS = 65536
 TYPERS: Mapping[type, Typer] = {
     ast.Number: operators.number,
     ast.Text: operators.text,
@@ -50,14 +51,15 @@ TYPERS: Mapping[type, Typer] = {
 
 def block(body: Body, statements: Iterable[ast.Statement]) -> s.Body:
     """Return a typed block; its locals are out of sight behind it. What cannot be typed makes `body` incomplete."""
-    outside, present, popped = dict(body.locals), body.present, body.popped
+    outside, present, popped = len(body.locals), body.present, body.popped
     typed = []
     for node in statements:
         statement = _statement(body, node)
         body.complete = body.complete and statement is not None
         if statement is not None:
             typed.append(statement)
-    body.locals, body.present, body.popped = outside, present, popped
+    _forget(body, outside)
+    body.present, body.popped = present, popped
     return tuple(typed)
 
 
@@ -103,20 +105,27 @@ def _statement(body: Body, node: ast.Statement) -> s.Stmt | None:  # noqa: C901,
             return headers.pop(body, node, block(body, node.otherwise))
 
 
+def _forget(body: Body, count: int) -> None:
+    """Take the locals bound since there were `count` out of sight."""
+    while len(body.locals) > count:
+        body.locals.popitem()
+
+
 def bind(body: Body, name: ast.Name, type_: Type | None) -> e.Local | None:
     """Bring a local into sight, under a name that no other local of the body has."""
     check_name(name, body.names.collector)
     signature = body.signature
-    if name.text in (*body.locals, *signature.parameters, *signature.states, body.subject):
+    scopes = (body.locals, signature.parameters, signature.states)
+    if name.text == body.subject or any(name.text in scope for scope in scopes):
         message = f"`{name.text}` already has a meaning here"
         body.report(
             CH011Duplicate, message, name.span, "choose another name; a local is changed with `=`, without `let`"
         )
-    unique, number = name.text, 1
+    unique = name.text
     while unique in body.taken:
-        number += 1
-        unique = f"{name.text}_{number}"
-    body.taken.add(unique)
+        body.taken[name.text] += 1
+        unique = f"{name.text}_{body.taken[name.text]}"
+    body.taken[unique] = 1
     body.locals[name.text] = local = e.Local(unique, type_, name.span) if type_ else None
     return local
 
@@ -133,7 +142,13 @@ def _let(body: Body, node: ast.Let) -> s.Stmt | None:
 
 
 def _repeat(body: Body, node: ast.Repeat) -> s.Stmt | None:
-    inner = block(body, node.body)
+    outside, body.rounds = body.rounds, body.rounds * max(node.count.value, 1)
+    total, inner = body.rounds, block(body, node.body)
+    body.rounds = outside
+    if total > MAX_ROUNDS and outside <= MAX_ROUNDS:
+        message, hint = f"the loops run this {total} times in all", f"at most {MAX_ROUNDS} rounds are allowed"
+        body.report(CH044BadRepeat, message, node.span, hint)
+        return None
     if not 1 <= node.count.value <= MAX_REPEAT:
         body.report(
             CH044BadRepeat, f"`repeat` cannot run {node.count.value} times", node.count.span, f"write 1 to {MAX_REPEAT}"
@@ -148,9 +163,9 @@ def _for_each(body: Body, node: ast.ForEach) -> s.Stmt | None:
         message = f"no map of this chunnel is called `{node.state.text}`"
         hint = nearest_or_all(node.state.text, body.signature.states, "map")
         body.report(CH012UnknownName, message, node.state.span, hint)
-    outside = dict(body.locals)
+    outside = len(body.locals)
     key = bind(body, node.key, state.key if isinstance(state, MapType) else None)
     value = bind(body, node.value, state.value if isinstance(state, MapType) else None)
     inner = block(body, node.body)
-    body.locals = outside
+    _forget(body, outside)
     return s.ForEach(node.state.text, key, value, inner, node.span) if key and value else None

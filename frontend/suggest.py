@@ -21,7 +21,7 @@ class Placed(Protocol):
 
 _LISTED = 8
 _SHOWN = 60
-_CONSIDERED = 2000  # difflib compares with each: a file full of names must not make every mistake slow
+_CONSIDERED = 500  # difflib compares with each: a file full of names must not make every mistake slow
 
 
 def shorten(text: str) -> str:

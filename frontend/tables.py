@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from bertha_ir.types import ParameterType
 
 _IPV4 = 32
+MAX_RING = 65537
 
 
 def argument_of(  # noqa: PLR0911  (one row a kind of parameter)
@@ -160,13 +162,18 @@ def _ring(node: ast.Call, type_: ListType, siblings: Mapping[str, ast.Expression
         message = f"the numbers of {count} elements do not fit {element}"
         names.collector.add(CH067BadRing, message, node.span, "give the ring a wider element")
         return None
-    if size > type_.high or size <= count or not _is_prime(size):
-        hint = f"give a prime above {count} and at most {type_.high}, such as 251 or 1021"
+    if size > min(type_.high, MAX_RING) or size <= count or not _is_prime(size):
+        hint = f"give a prime above {count} and at most {min(type_.high, MAX_RING)}, such as 251 or 1021"
         names.collector.add(CH067BadRing, f"a ring cannot have {size} rows", node.span, hint)
         return None
+    return _rows(count, size, element)
+
+
+@lru_cache(maxsize=16)
+def _rows(count: int, size: int, element: Bits) -> ListArgument:
     return ListArgument(tuple(Const(row, element) for row in maglev(count, size)))
 
 
 def _is_prime(number: int) -> bool:
-    """Trial division: a ring's size is at most 2^24."""
+    """Trial division: a ring's size is at most 65537."""
     return number > 1 and all(number % d for d in range(2, int(number**0.5) + 1))

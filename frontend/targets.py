@@ -116,7 +116,8 @@ def _target(body: Body, node: ast.Expression) -> s.Target | None:
             body.report(CH037NotAssignable, message, node.span, f"push a new one: `push {header} {{ … }}`")
             return None
         case e.Field(header, name):
-            if body.names.layouts[header].field(name).rule is not None:
+            field = body.names.field(header, name)
+            if field is not None and field.rule is not None:
                 hint = "lengths, checksums and constants are kept right by the compiler"
                 body.report(CH037NotAssignable, f"the layout decides what `{header}.{name}` holds", node.span, hint)
                 return None

@@ -131,3 +131,41 @@ def test_no_text_makes_the_frontend_fail(tmp_path, seed):
     file.write_text(text)
     for found in check([file]):
         assert found.span is None or found.span.start <= found.span.end <= len(found.span.source.text)
+
+
+def test_a_file_of_mistakes_ends_at_a_thousand(tmp_path):
+    """CH015 comes last, behind the thousand mistakes that are shown."""
+    file = tmp_path / "wrong.chunnel"
+    file.write_text("message m over udp { " + " ".join(f"a{i}: q{i};" for i in range(2000)) + " }")
+    found = codes(file)
+    assert found.count("CH021") == 1000
+    assert set(found) == {"CH021", "CH015"}
+
+
+def test_imports_are_nested_to_a_bound(tmp_path):
+    """A chain of files is read up to 64 deep; a longer one is CH004, not a traceback."""
+    for i in range(1000):
+        (tmp_path / f"f{i}.chunnel").write_text(f'import "f{i + 1}.chunnel";\nendpoint e{i} = 10.0.0.1:1;\n')
+    (tmp_path / "f1000.chunnel").write_text("endpoint last = 10.0.0.1:1;\n")
+    assert codes(tmp_path / "f940.chunnel") == []
+    assert codes(tmp_path / "f0.chunnel") == ["CH004"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "chunnel c() { on packet(m) { " + "if true { let x = 1 as u8; }" * 4000 + " } }",
+        "chunnel c(by: field) { on packet(m) { " + "m.dst.port = 1;" * 2000 + " } } stack s(a, b) { request: "
+        + "c(ipv4.ttl) |> " * 4000 + "udp(1); }",
+        "message k over udp { " + "".join(f"a{i}: u8;" for i in range(4000)) + " } chunnel c() { on packet(m) { "
+        + "".join(f"m.k.a{i} = 1;" for i in range(4000)) + " } }",
+    ],
+    ids=["blocks", "uses", "fields"],
+)  # fmt: skip
+def test_time_grows_with_the_text(tmp_path, text):
+    """Many small things of one kind take time in proportion: no step looks through all the others."""
+    file = tmp_path / "many.chunnel"
+    file.write_text(text)
+    began = time.process_time()
+    assert codes(file) == []
+    assert time.process_time() - began < 15

@@ -17,6 +17,7 @@ from bertha_ir.frontend.codes import (
 from bertha_ir.frontend.names import MESSAGE_PARTS
 from bertha_ir.frontend.suggest import nearest_or_all, shown
 from bertha_ir.types import (
+    BOOL,
     BYTES,
     ENDPOINT,
     U32,
@@ -172,7 +173,7 @@ def index(body: Body, node: ast.Index, _: Type | None) -> e.Expr | None:
     state = body.signature.states.get(table)
     if isinstance(state, MapType):
         key_ = body.want(node.index, state.key)
-        return e.Get(table, key_, state.value, node.span) if key_ else None
+        return e.Get(table, key_, state.value, node.span) if key_ else body.unknown(state.value)
     if table in body.signature.parameters or table in body.signature.states:
         body.expr(node.index, U32)
         if body.signature.parameters.get(table) is None and state is None:
@@ -191,7 +192,7 @@ def _element(body: Body, table: str, list_: ListType, node: ast.Index) -> e.Expr
     elif _is_modulo(node.index, table) and list_.low:
         typed = body.expr(node.index, U32)
         if typed is None:
-            return None
+            return body.unknown(list_.element)
         wide = typed if typed.type == U32 else e.Cast(typed, U32, node.index.span)
         return e.Element(table, wide, list_.element, node.span)
     message = f"the index may be out of range, for `{table}` may have only {list_.low} elements"
@@ -220,7 +221,7 @@ def or_else(body: Body, node: ast.OrElse, expected: Type | None) -> e.Expr | Non
         ranges = body.signature.parameters.get(table) if table not in body.locals else None
         if isinstance(ranges, RangesType):
             key, default = body.want(node.value.index, ranges.key), body.want(node.default, ranges.value)
-            return e.Match(table, key, default, node.span) if key and default else None
+            return e.Match(table, key, default, node.span) if key and default else body.unknown(ranges.value)
         if table in body.signature.parameters and ranges is None:
             body.expr(node.value.index)
             body.expr(node.default, expected)
@@ -245,8 +246,8 @@ def contains(body: Body, node: ast.Binary, _: Type | None) -> e.Expr | None:
         case RangesType(element) | MapType(element):
             key = element
         case None if table in signature.parameters or table in signature.states:
-            body.expr(node.left)
-            return None
+            body.expr(node.left, U32)
+            return body.unknown(BOOL)
         case _:
             if table in signature.parameters or table in signature.states or body.expr(node.right) is not None:
                 hint = "lists, prefixes, ranges and maps hold keys"
@@ -258,4 +259,4 @@ def contains(body: Body, node: ast.Binary, _: Type | None) -> e.Expr | None:
     if typed is not None and not body.fits(typed.type, key):
         body.mismatch(node.left, typed.type, key)
         return None
-    return e.Contains(table, typed, node.span) if typed else None
+    return e.Contains(table, typed, node.span) if typed else body.unknown(BOOL)

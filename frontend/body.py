@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import Factory, define, frozen
 
 from bertha_ir.diagnostics import Label
+from bertha_ir.expr import Local
 from bertha_ir.frontend.codes import CH030TypeMismatch, CH031WidthMismatch
 from bertha_ir.frontend.operators import flexible
 from bertha_ir.frontend.suggest import shown
@@ -15,7 +16,7 @@ from bertha_ir.types import BYTES, Bits, Bytes, MapType, ParameterType, Type
 
 if TYPE_CHECKING:
     from bertha_ir.diagnostics import Code
-    from bertha_ir.expr import Expr, Local
+    from bertha_ir.expr import Expr
     from bertha_ir.frontend import ast
     from bertha_ir.frontend.names import Names
     from bertha_ir.source import Span
@@ -73,6 +74,11 @@ class Body:
             return typed
         self.mismatch(node, typed.type, type_)
         return None
+
+    def unknown(self, type_: Type) -> Expr:
+        """Return a stand-in for a value whose type is known although a part of it is not: the rest is still checked."""
+        self.complete = False
+        return Local("?", type_)
 
     @staticmethod
     def fits(type_: Type, target: Type) -> bool:

@@ -102,7 +102,7 @@ def _primitive(body: Body, node: ast.Call, primitive: Primitive, values: list[as
         result = record
     typed = [_argument(body, primitive, v, t) for v, t in zip(values, primitive.arguments, strict=True)]
     known = tuple(t for t in typed if t is not None)
-    return e.Call(primitive.name, known, result, node.span) if len(known) == len(typed) else None
+    return e.Call(primitive.name, known, result, node.span) if len(known) == len(typed) else body.unknown(result)
 
 
 def _argument(body: Body, primitive: Primitive, value: ast.Expression, wanted: Type | str) -> e.Expr | None:

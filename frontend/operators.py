@@ -98,12 +98,12 @@ def binary(body: Body, node: ast.Binary, expected: Type | None) -> e.Expr | None
     """Arithmetic, order, equality and logic; shifts are apart, for their right side may have any width."""
     if node.op in e.LOGIC:
         sides = condition(body, node.left), condition(body, node.right)
-        return e.Binary(node.op, sides[0], sides[1], node.span) if sides[0] and sides[1] else None
+        return e.Binary(node.op, sides[0], sides[1], node.span) if sides[0] and sides[1] else body.unknown(BOOL)
     if node.op in e.SHIFTS:
         return _shift(body, node, expected)
     both = pair(body, node.left, node.right, expected if node.op in e.ARITHMETIC else None)
     if both is None:
-        return None
+        return None if node.op in e.ARITHMETIC else body.unknown(BOOL)
     if node.op not in e.EQUALITY and not isinstance(both[0].type, Bits):
         hint = "take a part of it, such as `.ip`, or convert it with `as`"
         body.report(CH035BadOperand, f"`{node.op}` takes integers, not {both[0].type}", node.span, hint)
@@ -157,7 +157,9 @@ def convert(body: Body, node: ast.Cast, _: Type | None) -> e.Expr | None:
         body.expr(node.of, U32)
         return None
     of = body.expr(node.of, target if flexible(node.of) and isinstance(target, Bits) else None)
-    if of is None or of.type == target:
+    if of is None:
+        return body.unknown(target)
+    if of.type == target:
         return of
     match of.type, target:
         case (Bits(), Bits()):

@@ -214,3 +214,10 @@ def test_arguments_become_constants(spec):
     assert len(ring.elements) == 1021
     shares = [sum(c.value == i for c in ring.elements) for i in range(3)]
     assert max(shares) - min(shares) <= 1
+
+
+def test_what_follows_from_an_unknown_type_is_checked_all_the_same(spec):
+    """A hash of an unknown field is still a u64, an element of a list still the list's."""
+    text = "chunnel spread(by: field, wide: list[endpoint; 1..1000], ring: list[u8; 1..8]) { on packet(m) { "
+    with pytest.raises(BerthaError, match="CH032"):
+        spec(text + "let row = ring[fnv1a(m.by) % len(ring)]; m.dst = wide[row % len(wide)]; } }")

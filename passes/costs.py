@@ -1,11 +1,48 @@
 """What the placement asks of a cost model."""
 
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from bertha_ir.cost_models.base import DeviceView, LinkView
+from bertha_ir.cost_models.units import ByteCount
+from bertha_ir.cost_models.work import measure
+from bertha_ir.plan import Crossing
+
+if TYPE_CHECKING:
+    from bertha_ir.cost_models.base import CostModel
+    from bertha_ir.passes.candidates import Candidate
+    from bertha_ir.passes.topology import Path, Stop
+
 MESSAGE_BYTES = 256
 
 
-def op_latency(c, m):
-    return None
+def op_latency(candidate: Candidate, model: CostModel) -> float | None:
+    """Return the nanoseconds an op adds to a message at a stop, or None when the model cannot say."""
+    stop, device = candidate.stop, candidate.stop.device
+    profile = device.get("profile") if device else None
+    view = DeviceView(
+        stop.name, stop.kind, profile if isinstance(profile, str) else None, device.attributes if device else ()
+    )  # fmt: skip
+    cost = model.op_cost(measure(candidate.program), view, ByteCount(MESSAGE_BYTES))
+    return cost.latency.value if cost else None
 
 
-def crossings(p, m):
-    return ()
+def crossings(path: Path, model: CostModel) -> tuple[Crossing, ...]:
+    """Return what every message crosses: the links of the path, and the system call between a kernel and its process."""
+    found: list[Crossing] = []
+    links = {frozenset((link.a, link.b)): link for link in path.links}
+    for a, b in pairwise(path.stops):
+        link = links.get(frozenset((a.host, b.host)))
+        view = LinkView(link.kind, link.attributes) if link else LinkView(_local(a, b))
+        cost = model.crossing_cost(view, ByteCount(MESSAGE_BYTES))
+        latency = cost.latency.value if cost else None
+        found.append(Crossing("request", a.name, b.name, view.kind, latency))
+        found.append(Crossing("response", b.name, a.name, view.kind, latency))
+    return tuple(found)
+
+
+def _local(a: Stop, b: Stop) -> str:
+    """Return what lies between two stops that no link of the site connects."""
+    return "syscall" if a.host == b.host and a.kind != b.kind else "loopback"

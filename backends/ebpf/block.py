@@ -273,7 +273,9 @@ class BlockPrinter:
             if not self._waits(part):
                 continue
             at = f"{self.offsets[checksum.header]} + {self.words.place(checksum.header, checksum.name)[0]}"
-            flags = [f for f, on in (("BPF_F_PSEUDO_HDR", part == "address"), (MANGLED, checksum in self.optional)) if on]
+            flags = [
+                f for f, on in (("BPF_F_PSEUDO_HDR", part == "address"), (MANGLED, checksum in self.optional)) if on
+            ]
             self.say(f"if ({delta})")
             self.say(f"\tbpf_l4_csum_replace({CONTEXT}, {at}, 0, difference({delta}), {' | '.join(flags) or '0'});")
 

@@ -12,9 +12,9 @@ from bertha_ir import expr as e
 from bertha_ir import stmt as s
 from bertha_ir.backends.ebpf.block import CONTEXT, BlockPrinter, Verdicts, bare
 from bertha_ir.backends.ebpf.maps import Container, container_of, contents, declaration
-from bertha_ir.backends.ebpf.parser import Reach
 from bertha_ir.backends.ebpf.words import Words, literal
 from bertha_ir.backends.names import Names, comment
+from bertha_ir.backends.reach import Reach
 from bertha_ir.walk import walk
 
 if TYPE_CHECKING:
@@ -23,11 +23,79 @@ if TYPE_CHECKING:
     from bertha_ir.program import Block, DeviceProgram, ParseState
 
 RESERVED = frozenset(
-    """alignas alignof asm auto bool break case char const constexpr continue default do double else enum extern false
-    float for goto if inline int long nullptr register restrict return short signed sizeof static static_assert struct
-    switch thread_local true typedef typeof union unsigned void volatile while NULL HIDE NOT_TAKEN ctx data end frame_size
-    at at_offset length prefix count rows present change_16 change_32 folded difference fix_checksum
-    fix_optional_checksum LICENSE SEC linux unix i386 errno""".split()
+    [
+        "alignas",
+        "alignof",
+        "asm",
+        "auto",
+        "bool",
+        "break",
+        "case",
+        "char",
+        "const",
+        "constexpr",
+        "continue",
+        "default",
+        "do",
+        "double",
+        "else",
+        "enum",
+        "extern",
+        "false",
+        "float",
+        "for",
+        "goto",
+        "if",
+        "inline",
+        "int",
+        "long",
+        "nullptr",
+        "register",
+        "restrict",
+        "return",
+        "short",
+        "signed",
+        "sizeof",
+        "static",
+        "static_assert",
+        "struct",
+        "switch",
+        "thread_local",
+        "true",
+        "typedef",
+        "typeof",
+        "union",
+        "unsigned",
+        "void",
+        "volatile",
+        "while",
+        "NULL",
+        "HIDE",
+        "NOT_TAKEN",
+        "ctx",
+        "data",
+        "end",
+        "frame_size",
+        "at",
+        "at_offset",
+        "length",
+        "prefix",
+        "count",
+        "rows",
+        "present",
+        "change_16",
+        "change_32",
+        "folded",
+        "difference",
+        "fix_checksum",
+        "fix_optional_checksum",
+        "LICENSE",
+        "SEC",
+        "linux",
+        "unix",
+        "i386",
+        "errno",
+    ]
 )
 XDP = Verdicts("XDP_PASS", "XDP_DROP", "XDP_TX", helper=False)
 TC_EGRESS = Verdicts("TC_ACT_UNSPEC", "TC_ACT_SHOT", f"bpf_redirect({CONTEXT}->ifindex, BPF_F_INGRESS)", helper=True)
@@ -216,7 +284,15 @@ class Source:
         ]
         offset, counted = self.offsets[state.header], any(o in kept for o in self.offsets.values())
         lines += [f"\t{name} = at;"] * (name in kept) + [f"\t{offset} = at_offset;"] * (offset in kept)
-        words = Words(self.program, dict.fromkeys(self.headers, "at"), self.offsets, {}, "frame_size", lines.append, self.names.fresh)
+        words = Words(
+            self.program,
+            dict.fromkeys(self.headers, "at"),
+            self.offsets,
+            {},
+            "frame_size",
+            lines.append,
+            self.names.fresh,
+        )
         for transition in state.transitions:
             tests = [
                 f"{words.field(state.header, n)} == {literal(v, header.field(n).width)}" for n, v in transition.when
@@ -251,4 +327,3 @@ def _wrapped(items: list[str]) -> str:
         else:
             lines[-1] += f", {item}"
     return "\n".join(lines)
-

@@ -10,8 +10,8 @@ from bertha_ir import expr as e
 from bertha_ir import stmt as s
 from bertha_ir.backends.ebpf import codes
 from bertha_ir.backends.ebpf.maps import ROWS
-from bertha_ir.backends.ebpf.parser import Reach
 from bertha_ir.backends.ebpf.words import REGISTER, is_word
+from bertha_ir.backends.reach import Reach
 from bertha_ir.diagnostics import Collector
 from bertha_ir.primitives import PRIMITIVES
 

@@ -13,8 +13,9 @@ from bertha_ir import expr as e
 from bertha_ir import stmt as s
 from bertha_ir.interpreter.packet import Packet
 from bertha_ir.interpreter.store import StateStore, find
-from bertha_ir.primitives import PRIMITIVES, PrimitiveError, as_bytes
+from bertha_ir.primitives import PRIMITIVES, as_bytes
 from bertha_ir.program import ADDRESS, Header, Table
+from bertha_ir.runtime.primitives import PrimitiveError
 from bertha_ir.types import Bits, Bytes
 
 if TYPE_CHECKING:

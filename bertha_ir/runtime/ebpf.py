@@ -208,7 +208,9 @@ class Object:
         (verified,) = struct.unpack_from("I", info.raw, _VERIFIED_AT)
         return translated // 8, verified
 
-    def attach(self, interface: int, *, ingress: bool = False, mode: Literal["any", "generic", "native"] = "any") -> None:
+    def attach(
+        self, interface: int, *, ingress: bool = False, mode: Literal["any", "generic", "native"] = "any"
+    ) -> None:
         """Attach the program to a network interface, by its index: XDP, or TC egress (ingress if asked for).
 
         The link goes away with this object or its process. `EbpfError` when the kernel or the device refuses.

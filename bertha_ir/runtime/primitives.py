@@ -1,0 +1,113 @@
+"""The primitives' implementations in Python, for the interpreter and for deployed programs alike.
+
+Ciphers and compressors come from `cryptography` and `zstandard`, imported when first used.
+"""
+
+from __future__ import annotations
+
+import os
+import random as chance
+import time
+import zlib
+from functools import lru_cache
+from typing import Any
+
+FNV_OFFSET, FNV_PRIME = 0xCBF29CE484222325, 0x100000001B3
+NONCE, TAG = 12, 16  # bytes; NIST SP 800-38D
+FRAME_HEADER = 9  # bytes; RFC 9113, section 4.1
+LARGEST = 1 << 20  # bytes that a message may decompress to
+
+
+class PrimitiveError(Exception):
+    """A fallible primitive refused its input (wrong tag, broken compression, too short a message)."""
+
+
+def fnv1a(data: bytes) -> int:
+    """Return the 64-bit FNV-1a hash (Fowler, Noll, Vo; draft-eastlake-fnv)."""
+    digest = FNV_OFFSET
+    for byte in data:
+        digest = (digest ^ byte) * FNV_PRIME % (1 << 64)
+    return digest
+
+
+def crc32(data: bytes) -> int:
+    """Return the CRC-32 of IEEE 802.3."""
+    return zlib.crc32(data)
+
+
+def now() -> int:
+    """Return nanoseconds since some fixed moment."""
+    return time.monotonic_ns()
+
+
+def random() -> int:
+    """Return 32 bits of chance, not fit for secrets."""
+    return chance.getrandbits(32)
+
+
+def nonce() -> int:
+    """Return 96 bits that nobody can foresee."""
+    return int.from_bytes(os.urandom(NONCE), "big")
+
+
+@lru_cache(maxsize=64)
+def _aead(key: bytes) -> Any:  # noqa: ANN401  (cryptography is imported only when used)
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+
+    return AESGCM(key)
+
+
+def aead_seal(key: bytes, number: int, data: bytes) -> bytes:
+    """AES-256-GCM (NIST SP 800-38D): nonce (12 bytes), ciphertext, tag (16 bytes)."""
+    prefix = number.to_bytes(NONCE, "big")
+    return prefix + bytes(_aead(key).encrypt(prefix, data, None))
+
+
+def aead_open(key: bytes, data: bytes) -> bytes:
+    """Undo `aead_seal`; `PrimitiveError` when the tag does not fit."""
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415
+
+    if len(data) < NONCE + TAG:
+        msg = "shorter than a nonce and a tag"
+        raise PrimitiveError(msg)
+    try:
+        return bytes(_aead(key).decrypt(data[:NONCE], data[NONCE:], None))
+    except InvalidTag as error:
+        msg = "the tag does not fit"
+        raise PrimitiveError(msg) from error
+
+
+def zstd_compress(data: bytes) -> bytes:
+    """Zstandard, level 3 (RFC 8878)."""
+    import zstandard  # noqa: PLC0415
+
+    return bytes(zstandard.ZstdCompressor(level=3).compress(data))
+
+
+def zstd_decompress(data: bytes) -> bytes:
+    """Undo `zstd_compress`, to at most 1 MiB; `PrimitiveError` when the data is no frame or too large."""
+    import zstandard  # noqa: PLC0415
+
+    try:
+        declared = zstandard.get_frame_parameters(data).content_size
+        if declared <= LARGEST:
+            return bytes(zstandard.ZstdDecompressor().decompress(data, max_output_size=LARGEST))
+    except zstandard.ZstdError as error:
+        msg = "no zstd frame"
+        raise PrimitiveError(msg) from error
+    msg = "larger than 1 MiB"
+    raise PrimitiveError(msg)
+
+
+def http2_frame(stream: int, data: bytes) -> bytes:
+    """One HTTP/2 DATA frame (RFC 9113, section 4.1): length (3 bytes), type 0, flags 0, stream id (4 bytes), data."""
+    return len(data).to_bytes(3, "big") + b"\0\0" + (stream & 0x7FFFFFFF).to_bytes(4, "big") + data
+
+
+def http2_unframe(data: bytes) -> bytes:
+    """Undo `http2_frame`; `PrimitiveError` when the data is not one whole DATA frame."""
+    whole = len(data) >= FRAME_HEADER and int.from_bytes(data[:3], "big") == len(data) - FRAME_HEADER
+    if not whole or data[3] != 0:
+        msg = "not one whole DATA frame"
+        raise PrimitiveError(msg)
+    return data[FRAME_HEADER:]

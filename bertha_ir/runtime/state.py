@@ -1,0 +1,113 @@
+"""Tables and state of a deployed Python program."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import OrderedDict
+from typing import NoReturn
+
+Key = tuple[int | bytes, ...]
+Row = tuple[int | bytes, ...]
+
+
+class Rows:
+    """State: a bounded map of rows, or one cell (`keys` 0). `widths`: the bits of each value, None for bytes."""
+
+    def __init__(self, keys: int, widths: tuple[int | None, ...], size: int, *, evicts: bool = False) -> None:
+        self._rows: OrderedDict[Key, Row] = OrderedDict()
+        self._size, self._evicts, self._widths = size, evicts, widths
+        self._zero = tuple(b"" if w is None else 0 for w in widths)
+        self._absent = None if keys else self._zero
+
+    def get(self, key: Key) -> Row | None:
+        """Return the row of a key, or None; a cell that was never set is zero."""
+        row = self._rows.get(key)
+        if row is None:
+            return self._absent
+        if self._evicts:
+            self._rows.move_to_end(key)
+        return row
+
+    def set(self, key: Key, row: Row) -> None:
+        """Store a row. When the map is full, the least recently used row goes, or a new key is not stored."""
+        if key not in self._rows and len(self._rows) >= self._size:
+            if not self._evicts:
+                return
+            self._rows.popitem(last=False)
+        self._rows[key] = row
+        if self._evicts:
+            self._rows.move_to_end(key)
+
+    def add(self, key: Key, row: tuple[int, ...]) -> None:
+        """Add to each value, wrapping at its width; what is not there counts as zero."""
+        old = self.get(key) or self._zero
+        pairs = zip(old, row, self._widths, strict=True)
+        self.set(key, tuple((int(a) + b) % (1 << (w or 0)) for a, b, w in pairs))
+
+    def delete(self, key: Key) -> None:
+        """Forget a row, if it is there."""
+        self._rows.pop(key, None)
+
+    def items(self) -> tuple[tuple[Key, Row], ...]:
+        """Return the rows, oldest first."""
+        return tuple(self._rows.items())
+
+
+class Ranges:
+    """A table of disjoint closed ranges of integers: rows (low, high, values)."""
+
+    def __init__(self, rows: list[tuple[int, int, tuple[int, ...]]]) -> None:
+        self._rows = sorted(rows)
+        self._lows = [low for low, _, _ in self._rows]
+
+    def get(self, key: int) -> tuple[int, ...] | None:
+        """Return the values of the range that holds `key`, or None."""
+        at = bisect_right(self._lows, key) - 1
+        if at < 0 or key > self._rows[at][1]:
+            return None
+        return self._rows[at][2]
+
+
+class Prefixes:
+    """A table of prefixes of `width` bits: rows (value, length, values). The longest match wins."""
+
+    def __init__(self, width: int, rows: list[tuple[int, int, tuple[int, ...]]]) -> None:
+        by_shift: dict[int, dict[int, tuple[int, ...]]] = {}
+        for value, length, values in rows:
+            shift = width - length
+            by_shift.setdefault(shift, {})[value >> shift] = values
+        self._by_shift = sorted(by_shift.items())
+
+    def get(self, key: int) -> tuple[int, ...] | None:
+        """Return the values of the longest prefix of `key`, or None."""
+        for shift, values in self._by_shift:
+            found = values.get(key >> shift)
+            if found is not None:
+                return found
+        return None
+
+
+class Secrets(dict[str, bytes]):
+    """Key material by name. Asking for a name that was not given says so."""
+
+    def __missing__(self, name: str) -> NoReturn:
+        msg = f"the program needs the secret `{name}`: give it in SECRETS before the first message"
+        raise LookupError(msg)
+
+
+def fix_checksum(packet: bytearray, at: int, old: int, new: int, words: int, *, optional: bool) -> None:
+    """Update the Internet checksum at byte `at` for a value of `words` 16-bit words that changed (RFC 1624, equation 3).
+
+    With `optional`, 0 means that there is none and stays, and a result of 0 is written as 0xffff (RFC 768).
+    """
+    checksum = packet[at] << 8 | packet[at + 1]
+    if optional and checksum == 0:
+        return
+    total = ~checksum & 0xFFFF
+    for shift in range(0, 16 * words, 16):
+        total += (~(old >> shift) & 0xFFFF) + (new >> shift & 0xFFFF)
+    total = (total & 0xFFFF) + (total >> 16)
+    total = ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
+    if optional and total == 0:
+        total = 0xFFFF
+    packet[at], packet[at + 1] = total >> 8, total & 0xFF

@@ -1,0 +1,63 @@
+"""What a cost model is: it says what running an op on a device costs, and what crossing a link costs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from bertha_ir.cost_models.units import Nanoseconds
+
+if TYPE_CHECKING:
+    from bertha_ir.cost_models.units import ByteCount
+    from bertha_ir.cost_models.work import Work
+    from bertha_ir.spec import Attribute, DeviceKind
+
+
+@frozen
+class DeviceView:
+    """A device as a cost model sees it. `profile` is what the site names, or None."""
+
+    name: str
+    kind: DeviceKind
+    profile: str | None = None
+    attributes: tuple[Attribute, ...] = ()
+
+
+@frozen
+class LinkView:
+    """A link as a cost model sees it: its kind (`ethernet`, `pcie`, `loopback`, `syscall`) and attributes."""
+
+    kind: str
+    attributes: tuple[Attribute, ...] = ()
+
+    def number(self, name: str) -> int | None:
+        """Return a numeric attribute, or None."""
+        value = next((a.value for a in self.attributes if a.name == name), None)
+        return value if isinstance(value, int) else None
+
+
+@frozen
+class Cost:
+    """The cost of one message: how much later it arrives, and how long it keeps a processor busy."""
+
+    latency: Nanoseconds
+    cpu: Nanoseconds = Nanoseconds(0)
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.latency + other.latency, self.cpu + other.cpu)
+
+
+class CostModel(ABC):
+    """Prices ops and crossings. A model is deterministic and never cheaper for more bytes; None means that it cannot
+    say, not that it costs nothing.
+    """
+
+    @abstractmethod
+    def op_cost(self, work: Work, device: DeviceView, size: ByteCount) -> Cost | None:
+        """Return what `work` costs on a device for one message of `size` bytes; None when it cannot say."""
+
+    @abstractmethod
+    def crossing_cost(self, link: LinkView, size: ByteCount) -> Cost | None:
+        """Return what crossing a link costs one message of `size` bytes; None when it cannot say."""

@@ -14,6 +14,7 @@ from bertha_ir import __version__, api
 from bertha_ir.cli.arguments import make_parser
 from bertha_ir.cli.main import main
 from bertha_ir.codes import CH401OutputNotArtifact
+from bertha_ir.cost_models import UnknownModelError
 from bertha_ir.diagnostics import BerthaError, Diagnostic
 from bertha_ir.plan import Binding, Crossing, LedgerEntry, Plan, Refusal
 from bertha_ir.source import SourceFile, Span
@@ -263,6 +264,13 @@ def test_passes_and_pipelines_are_listed(capsys: pytest.CaptureFixture[str]) -> 
     answer = json.loads(capsys.readouterr().out)
     assert answer["pipelines"]["default"].split(",")[0] == "expand"
     assert all(p["name"] in text and p["summary"] in text for p in answer["passes"])
+
+
+def test_unknown_cost_model_is_wrong_usage(monkeypatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A cost model that does not exist, or a file that holds none, is wrong usage: status 2."""
+    refusing(monkeypatch, UnknownModelError("no cost model is called `nope`"))
+    assert main(["plan", "f", "--cost-model", "nope"]) == 2
+    assert capsys.readouterr().err.startswith("bertha plan: error: no cost model is called `nope`\nhint: ")
 
 
 def test_internal_error_is_one_line(monkeypatch, capsys: pytest.CaptureFixture[str]) -> None:

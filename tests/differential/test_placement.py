@@ -1,0 +1,89 @@
+"""A placed program does to frames what the stack, as written, does to messages; and checksums stay right."""
+
+import random
+import struct
+
+import pytest
+from attrs import evolve
+from compiling import compiled
+
+from bertha_ir.interpreter.program import Machine
+from bertha_ir.interpreter.stack import StackMachine
+from bertha_ir.stack import Graph, connect
+
+CLIENT, SERVICE = (0x0A000009, 5555), (0x0A000001, 4242)
+STACKS = {
+    "shard by an integer": "shard(key = Query.wide, shards = [a, b, c]) |> udp(4242)",
+    "shard by bytes": "shard(key = Query.name, shards = [a, b, c]) |> udp(4242)",
+    "steer": "steer(by = Query.kind, ranges = [0..9 -> a, 200..255 -> b], otherwise = c) |> udp(4242)",
+    "tag, odd offset": "tag(where = Query.odd, mark = 77) |> shard(key = Query.odd, shards = [a, b]) |> udp(4242)",
+    "balance": "load_balance(by = Query.wide, backends = [a, b, c]) |> udp(4242)",
+    "filter by source": "firewall(deny = [10.0.0.8/31]) |> shard(key = Query.id, shards = [a, b]) |> udp(4242)",
+    "behind a header": "serialize(Query) |> number |> shard(key = Query.wide, shards = [a, b, c]) |> udp(4242)",
+}
+
+NUMBER = """
+message numbered { sequence: u24; }
+chunnel number() {
+  place: endpoint; needs both ends;
+  state sent: u24;
+  on send(m) { push numbered { sequence = sent }; sent += 1; }
+  on recv(m) { pop numbered else drop; }
+}
+"""
+
+
+def checksum(data: bytes) -> int:
+    """The Internet checksum, summed over everything (RFC 1071)."""
+    total = sum(struct.unpack(f">{(len(data) + 1) // 2}H", data + b"\0" * (len(data) % 2)))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def frame(src: tuple[int, int], dst: tuple[int, int], payload: bytes) -> bytes:
+    """An Ethernet frame around a datagram, with right checksums."""
+    udp = struct.pack(">HHHH", src[1], dst[1], 8 + len(payload), 0) + payload
+    pseudo = struct.pack(">IIBBH", src[0], dst[0], 0, 17, len(udp))
+    udp = udp[:6] + struct.pack(">H", checksum(pseudo + udp) or 0xFFFF) + udp[8:]
+    ip = struct.pack(">BBHHHBBHII", 0x45, 0, 20 + len(udp), 7, 0, 64, 17, 0, src[0], dst[0])
+    ip = ip[:10] + struct.pack(">H", checksum(ip)) + ip[12:]
+    return bytes(12) + b"\x08\x00" + ip + udp
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_a_placed_program_keeps_the_stacks_meaning(name):
+    """For 300 random messages: same verdict, destination and payload, and checksums as if sent so from the start."""
+    rng = random.Random(name)
+    built = compiled(STACKS[name], more=NUMBER)
+    request = next(g for g in dict(built.snapshots)["after undo"] if g.direction == "request")
+    machine = Machine(
+        next(p.program for p in built.programs if p.program.hook == "ingress" and p.program.device == "h1")
+    )
+    messages = {m.name: m for m in built.specification.messages}
+    packs = "serialize" in STACKS[name]
+    sender, written = (StackMachine(until_the_wire(request, path=p), messages) for p in (False, True))
+    for _ in range(300):
+        record = {
+            "id": rng.getrandbits(16), "kind": rng.getrandbits(8), "flags": 0, "name": rng.randbytes(4),
+            "odd": rng.getrandbits(8), "word": rng.getrandbits(16), "wide": rng.getrandbits(64), "rest": rng.randbytes(rng.randrange(9)),
+        }  # fmt: skip
+        start = {"value": record} if packs else {"payload": packed(record)}
+        (sent,) = sender.run(src=CLIENT, dst=SERVICE, **start)
+        arrived = written.run(src=CLIENT, dst=SERVICE, **start)
+        outcome = machine.run(frame(CLIENT, SERVICE, sent.payload))
+        assert outcome.verdict == ("pass" if arrived else "drop")
+        assert [outcome.data] == [frame(a.src, a.dst, a.payload) for a in arrived] or not arrived
+
+
+def packed(record: dict[str, int | bytes]) -> bytes:
+    """A `Query` on the wire."""
+    *fixed, rest = record.values()
+    return struct.pack(">HBB4sBHQ", *fixed) + rest
+
+
+def until_the_wire(graph: Graph, *, path: bool) -> Graph:
+    """The sender's half of a direction, with its path ops or without."""
+    ops = tuple(o for o in graph.chain() if o.side == "sender" or (path and o.side == "path"))
+    layouts = (*(graph.into(o.id) for o in ops), graph.wire())
+    return evolve(graph, ops=ops, edges=connect(ops, layouts))

@@ -1,0 +1,196 @@
+"""Each pass does what its one line says, and refuses what it must."""
+
+import pytest
+from compiling import SITE, compiled, examples
+
+from bertha_ir import api
+from bertha_ir import expr as e
+from bertha_ir import stmt as s
+from bertha_ir.diagnostics import BerthaError
+from bertha_ir.passes.effects import effects, independent
+from bertha_ir.passes.manager import parse_pipeline
+from bertha_ir.stack import Layout
+from bertha_ir.text import parse_ir, print_ir
+from bertha_ir.types import U16
+from bertha_ir.walk import walk
+
+SHARD = "serialize(Query) |> shard(key = Query.wide, shards = [a, b, c]) |> udp(4242)"
+
+
+def graph(build: api.Compiled, after: str = "undo", direction: str = "request"):
+    graphs = dict(build.snapshots)[f"after {after}"]
+    return next(g for g in graphs if g.direction == direction)
+
+
+def op(build: api.Compiled, name: str, after: str = "undo", direction: str = "request"):
+    return graph(build, after, direction).op(name)
+
+
+def error(request: str, **more: str) -> str:
+    with pytest.raises(BerthaError) as caught:
+        compiled(request, **more)
+    (found,) = caught.value.diagnostics
+    return f"{found.code.number()} {found.message} [{found.span.text if found.span else ''}]"
+
+
+def test_a_codecs_handlers_bracket_what_lies_between():
+    """The sender's handlers run top to bottom, the receiver's bottom to top, and the layout is mirrored."""
+    built = compiled(SHARD)
+    chain = [o.id for o in graph(built, "expand").chain()]
+    assert chain == ["serialize.send", "shard.packet", "udp.send", "udp.recv", "serialize.recv"]
+    assert graph(built).wire() == Layout(("Query",))
+    assert graph(built).into("serialize.recv") == Layout(("Query",))
+
+
+def test_a_pushed_header_shifts_the_layout():
+    """Below `reliable` the message lies behind its header, and is still readable."""
+    both = "serialize(Query) |> reliable |> udp(4242)"
+    built = compiled(both, response=both, pipeline="plan")
+    headers = graph(built).wire().headers
+    assert headers[-1] == "Query"
+    assert len(headers) == 2
+
+
+def test_a_field_behind_encryption_cannot_be_read():
+    """The error names the chunnel that hides the field and underlines the op that wants it."""
+    got = error('serialize(Query) |> encrypt(secret("k")) |> shard(key = Query.wide, shards = [a, b]) |> udp(4242)')
+    assert got.startswith("CH201")
+    assert "`encrypt` hides it" in got
+    assert "[shard(key = Query.wide, shards = [a, b])]" in got
+
+
+def test_a_missing_guarantee_is_refused():
+    """HTTP/2 needs an ordered, reliable stream; UDP is none."""
+    assert error("http2 |> udp(4242)", response="udp(4242)").startswith("CH200")
+
+
+def test_one_shard_is_no_choice():
+    """With a single shard the hash disappears: the destination is a constant."""
+    built = compiled("shard(key = Query.wide, shards = [b]) |> udp(4242)")
+    assert not [n for n in walk(op(built, "shard.packet").body) if isinstance(n, e.Call | e.Element)]
+
+
+def test_replies_get_the_services_address_back():
+    """What the request may have been sent to is what the response undoes, and nothing else."""
+    undo = op(compiled(SHARD), "shard.undo", direction="response")
+    (table,) = undo.tables
+    assert {x.match for x in table.entries} == {(0x0A000001, 9001), (0x0A000002, 9002), (0x0A000001, 9003)}
+    (assignment,) = [n for n in walk(undo.body) if isinstance(n, s.Assign)]
+    assert assignment.value.value == (0x0A000001, 4242)
+
+
+def test_an_endless_set_of_destinations_cannot_be_undone():
+    """A destination computed from the packet is refused, with the value underlined."""
+    mirror = "chunnel back() { place: path; on packet(m) { m.dst = endpoint(m.src.ip, 9000); } }"
+    got = error("back |> udp(4242)", more=mirror)
+    assert got.startswith("CH202")
+    assert "[endpoint(m.src.ip, 9000)]" in got
+
+
+def test_the_policy_decides_first():
+    """`prefer` orders the devices; `deny` takes one away and says so."""
+    site = SITE + "policy { prefer shard on [tor, h1]; deny shard on kernel(h1); }"
+    (plan,) = compiled(SHARD, site=site).plans
+    assert [b.device for b in plan.bindings if b.active and b.op == "shard.packet"] == ["tor"]
+    assert {b.device for b in plan.bindings if not b.active and b.op == "shard.packet"} == {"kernel(c1)", "h1"}
+    assert any(r.device == "kernel(h1)" and "denies" in r.reason for r in plan.refusals)
+
+
+def test_an_op_that_no_device_may_run_is_an_error_with_every_reason():
+    """Each device's reason is in the message."""
+    denied = "".join(f"deny shard on {d}; " for d in ("tor", "h1", "kernel(h1)", "kernel(c1)"))
+    got = error(SHARD, site=SITE + f"policy {{ {denied} }}")
+    assert got.startswith("CH203")
+    assert all(d in got for d in ("tor", "h1", "kernel(h1)", "kernel(c1)"))
+
+
+def test_a_switch_cannot_remember_every_source():
+    """`limit` by a 32-bit address needs a map that only hosts have: derived from its body, not listed."""
+    (plan,) = compiled("limit(rate = 100, burst = 10, by = ipv4.src) |> udp(4242)").plans
+    assert [r.device for r in plan.refusals if r.device == "tor"] == ["tor"]
+
+
+def test_ends_must_be_placed_and_connected():
+    """A site that leaves out a `run`, or a link, gets one error each."""
+    assert error(SHARD, site=SITE.replace("run app.client on c1;", "")).startswith("CH204")
+    assert error(SHARD, site=SITE.replace("link c1 <-> tor ethernet { rate 10 Gbit/s; port 1; }", "")).startswith(
+        "CH205"
+    )
+
+
+def test_without_a_site_there_is_the_fallback():
+    """Nothing is known of the path, so a process steers."""
+    built = compiled(SHARD, site="")
+    assert {p.backend for p in built.programs} == {"python"}
+    assert any(p.active and p.program.root == "datagram" for p in built.programs)
+
+
+def test_moving_an_op_to_the_wire_is_certified():
+    """The ledger has an entry for each op that was crossed."""
+    (plan,) = compiled(SHARD).plans
+    assert [x.rewrite for x in plan.ledger] == ["request: shard.packet after udp.send"]
+
+
+COUNT = "chunnel tally() { place: path; state n: u64; on packet(m) { n += 1; } }"
+GATE = "chunnel gate() { place: path; on packet(m) { if m.src.port == 7 { drop; } } }"
+MARK = "chunnel mark() { place: path; on packet(m) { m.src = endpoint(10.0.0.7, 7); } }"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "why"),
+    [
+        ("tally", "gate", "ends messages"),
+        ("tally", "mark", None),
+        ("gate", "mark", "reads what the other writes"),
+        ("gate", "gate", None),
+        ("tally", "tally", None),
+    ],
+)
+def test_effects_decide_which_ops_may_trade_places(first, second, why):
+    """A dropper may not cross a counter, nor a reader what writes for it; everything else here may."""
+    built = compiled(
+        f"{first} |> {second} |> udp(4242)", more=COUNT + GATE + MARK, response="udp(4242)", site="", pipeline="expand"
+    )
+    one, two = (effects(o.body) for o in graph(built, "expand").chain()[:2])
+    assert (independent(one, two) or "") == "" if why is None else why in (independent(one, two) or "")
+
+
+def test_every_checksum_that_covers_a_field_is_fixed():
+    """A word on an odd offset of the UDP payload touches two words of the sum; an address, both checksums."""
+    tag = "chunnel stamp() { place: path; on packet(m) { m.Query.word = 5; m.dst = 10.0.0.1:9001; } }"
+    built = compiled("stamp |> udp(4242)", more=tag)
+    program = next(p.program for p in built.programs if p.program.hook == "ingress" and p.program.device == "h1")
+    fixes = [n for n in walk(program.blocks) if isinstance(n, s.FixChecksum)]
+    assert [f.checksum.header for f in fixes] == ["udp", "udp", "ipv4", "udp", "udp"]
+    assert fixes[0].old.type == U16
+
+
+def test_a_pipeline_prints_and_parses_back():
+    """Pipelines are data."""
+    text = str(parse_pipeline("default"))
+    assert text == "expand,canonicalize,undo,place,lower"
+    assert str(parse_pipeline(text)) == text
+
+
+@pytest.mark.parametrize("text", ["place,expand", "expnd", "expand{fast=1}", "expand;place", ""])
+def test_a_pipeline_that_does_not_fit_together_is_refused(text):
+    """Unknown passes, unknown options, a wrong order and bad punctuation each get CH210."""
+    with pytest.raises(BerthaError) as caught:
+        parse_pipeline(text)
+    assert caught.value.diagnostics[0].code.number() == "CH210"
+
+
+@pytest.mark.parametrize("folder", examples(), ids=lambda p: p.name)
+def test_every_stage_prints_and_parses_back(folder):
+    """What any pass makes of the examples round-trips through the textual IR."""
+    built = api.build(sorted(folder.glob("*.chunnel")))
+    assert len(built.snapshots) == 6
+    for name, value in built.snapshots:
+        assert parse_ir(print_ir(value)) == value, name
+
+
+def test_an_unknown_stack_is_refused():
+    """`--stack` with a name that no file declares."""
+    with pytest.raises(BerthaError) as caught:
+        compiled(SHARD, stacks=["ap"])
+    assert caught.value.diagnostics[0].code.number() == "CH211"

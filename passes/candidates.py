@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from bertha_ir import expr as e
+from bertha_ir.passes.destinations import addresses
 from bertha_ir.passes.effects import effects, independent
 from bertha_ir.passes.layout import fields_read, network_headers, visible
 from bertha_ir.passes.lowering.program import datagram_program, frame_part, merge
@@ -94,6 +95,7 @@ class Sites:
             or _sees(op, self.graph, stop, self.specification)
             or _policy(op, stop, self.specification)
             or _position(self.graph, stop)
+            or _delivers(op, self.graph, stop)
         )
 
 
@@ -134,6 +136,17 @@ def _policy(op: Op, stop: Stop, specification: Specification) -> str | None:
     secret = any(isinstance(n, e.Secret) for n in walk(op.body))
     if secret and policy.trust and stop.host not in policy.trust and stop.name not in policy.trust:
         return "it holds a key, and the site's policy does not trust the device"
+    return None
+
+
+def _delivers(op: Op, graph: Graph, stop: Stop) -> str | None:
+    """Return why messages would not arrive: where frames have their MAC address already, only the port may change."""
+    if graph.direction == "response" or stop.kind == "host" or stop.request == "ingress":
+        return None
+    there = addresses(op)
+    service = graph.service[0] if graph.service else None
+    if there is None or there - {service}:
+        return "it sends to another host than the service's, and frames here have that host's MAC address"
     return None
 
 

@@ -30,7 +30,7 @@ def op_latency(candidate: Candidate, model: CostModel) -> float | None:
 
 
 def crossings(path: Path, model: CostModel) -> tuple[Crossing, ...]:
-    """Return what every message crosses: the links of the path, and the system call between a kernel and its process."""
+    """Return what every message crosses: the path's links, and the system call between a kernel and its process."""
     found: list[Crossing] = []
     links = {frozenset((link.a, link.b)): link for link in path.links}
     for a, b in pairwise(path.stops):

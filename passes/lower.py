@@ -38,9 +38,21 @@ class Lower(Pass):
             *_frame_programs(module, paths),
             *(p for plan in module.plans for p in _process_programs(module, plan, paths[plan.stack])),
         ]
+        _refuse_timers(module, collector)
         _check(programs, context, collector)
         collector.check()
         return evolve(module, programs=tuple(programs))
+
+
+def _refuse_timers(module: Module, collector: Collector) -> None:
+    for graph in module.graphs:
+        for op in graph.timers:
+            collector.add(
+                CH207EndCannotRun,
+                f"`{op.chunnel}` has a timer, and no process runs timers yet",
+                op.span,
+                "leave the chunnel out of the stack",
+            )
 
 
 def _check(programs: list[PlacedProgram], context: Context, collector: Collector) -> None:

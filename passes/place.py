@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, ClassVar
 
 from attrs import evolve, frozen
@@ -12,6 +13,7 @@ from bertha_ir.passes.base import Module, Pass
 from bertha_ir.passes.candidates import Candidate, Sites, ledger_of
 from bertha_ir.passes.codes import CH203NowhereToRun
 from bertha_ir.passes.costs import MESSAGE_BYTES, crossings, op_latency
+from bertha_ir.passes.destinations import addresses, rewrites
 from bertha_ir.passes.topology import path_of
 from bertha_ir.plan import Binding, LedgerEntry, Plan, Refusal
 from bertha_ir.text import print_ir
@@ -60,7 +62,8 @@ def _plan(module: Module, stack: Stack, context: Context, collector: Collector) 
     return Plan(
         stack.name, stack.ends, path.hosts if specification.site.devices else (None, None), graphs[0].service,
         tuple(s.name for s in path.stops), tuple(bindings), tuple(refusals), crossings(path, context.cost_model),
-        tuple(ledger), _assumptions(specification), MESSAGE_BYTES, type(context.cost_model).__name__,
+        tuple(ledger), (*_assumptions(specification), *_forwarding(graphs, bindings)),
+        MESSAGE_BYTES, type(context.cost_model).__name__,
         hashlib.sha256(print_ir(stack).encode()).hexdigest(),
     )  # fmt: skip
 
@@ -69,6 +72,19 @@ def _assumptions(specification: Specification) -> tuple[str, ...]:
     notes = [f"no workload is given: costs are those of a message of {MESSAGE_BYTES} bytes"]
     if not specification.site.devices:
         notes.append("no site is given: nothing is known of the devices between the ends")
+    return tuple(notes)
+
+
+def _forwarding(graphs: tuple[Graph, ...], bindings: list[Binding]) -> tuple[str, ...]:
+    """Return what the kernels on the path must do that Bertha does not set up."""
+    notes = []
+    for graph in graphs:
+        own = graph.service[0] if graph.service else None
+        for binding in (b for b in bindings if b.hook == "ingress" and b.direction == graph.direction == "request"):
+            others = sorted((addresses(graph.op(binding.op)) or frozenset()) - {own})
+            if others:
+                hosts = ", ".join(str(IPv4Address(ip)) for ip in others)
+                notes.append(f"{binding.device} forwards what {binding.op} sends to {hosts} (net.ipv4.ip_forward)")
     return tuple(notes)
 
 
@@ -129,19 +145,21 @@ class _Placing:
 
     def _cheapest(self, ops: tuple[Op, ...], options: list[tuple[Candidate, ...]]) -> tuple[Candidate, ...] | None:
         """Return one candidate per op, stops never going back, least by (sum of ranks, sum of latencies); None when
-        there is no such choice.
+        there is no such choice. What follows a rewrite of `dst` stays with it: another device would not know the
+        message for one of the service's.
         """
         best: list[tuple[tuple[int, float, int], tuple[Candidate, ...]]] = [((0, 0.0, 0), ())]
+        pinned = False
         for op, found in zip(ops, options, strict=True):
             reached = []
             for candidate in found:
                 rank, latency = self._rank(op, candidate), op_latency(candidate, self.sites.context.cost_model)
-                before = [(k, c) for k, c in best if not c or c[-1].index <= candidate.index]
+                before = [(k, c) for k, c in best if not c or _follows(c[-1], candidate, pinned=pinned)]
                 if before:
                     key, chosen = min(before, key=lambda kc: kc[0])
                     step = (key[0] + rank, key[1] + (latency or 0.0), key[2] + candidate.index)
                     reached.append((step, (*chosen, candidate)))
-            best = reached
+            best, pinned = reached, pinned or bool(rewrites(op.body))
         return min(best, key=lambda kc: kc[0])[1] if best else None
 
     def _rank(self, op: Op, candidate: Candidate) -> int:
@@ -162,6 +180,11 @@ class _Placing:
         hook = candidate.stop.request if self.graph.direction == "request" else candidate.stop.response
         latency = op_latency(candidate, self.sites.context.cost_model)
         return Binding(op.id, self.graph.direction, name, candidate.backend, hook, active, why, latency)
+
+
+def _follows(before: Candidate, candidate: Candidate, *, pinned: bool) -> bool:
+    """Whether an op at `candidate` can come after one at `before`; `pinned`: only at the same stop."""
+    return before.index == candidate.index if pinned else before.index <= candidate.index
 
 
 def _derived(sites: Sites, bindings: list[Binding]) -> list[Binding]:

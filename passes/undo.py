@@ -11,15 +11,13 @@ from bertha_ir import stmt as s
 from bertha_ir.diagnostics import Collector
 from bertha_ir.passes.base import Module, Pass
 from bertha_ir.passes.codes import CH202ReplyCannotBeUndone
+from bertha_ir.passes.destinations import Endpoint, possible, rewrites
 from bertha_ir.program import Entry, Table
 from bertha_ir.stack import Graph, Op, connect
 from bertha_ir.types import ENDPOINT, U16, U32
-from bertha_ir.walk import walk
 
 if TYPE_CHECKING:
     from bertha_ir.passes.base import Context, Fact
-
-Endpoint = tuple[int, int]
 
 
 @frozen
@@ -50,12 +48,12 @@ class Undo(Pass):
 
 
 def _with_undo(op: Op, graph: Graph, back: Graph, collector: Collector) -> Graph:
-    rewrites = _rewrites(op.body)
-    if op.side != "path" or not rewrites:
+    values = rewrites(op.body)
+    if op.side != "path" or not values:
         return back
     targets: set[Endpoint] = set()
-    for value in rewrites:
-        ends = _possible(value, op)
+    for value in values:
+        ends = possible(value, op)
         if ends is None:
             collector.add(
                 CH202ReplyCannotBeUndone,
@@ -68,34 +66,6 @@ def _with_undo(op: Op, graph: Graph, back: Graph, collector: Collector) -> Graph
     if graph.service is None or graph.service[0] is None:
         return back
     return _insert(back, _undo_op(op, graph, tuple(sorted(targets)), (graph.service[0], graph.service[1])))
-
-
-def _rewrites(body: s.Body) -> tuple[e.Expr, ...]:
-    """Return the values that a body gives to `dst`, or to a part of it."""
-    return tuple(
-        n.value
-        for n in walk(body)
-        if isinstance(n, s.Assign)
-        and (n.target == e.Address("dst") or (isinstance(n.target, e.Part) and n.target.of == e.Address("dst")))
-    )
-
-
-def _possible(value: e.Expr, op: Op) -> set[Endpoint] | None:
-    """Return every endpoint that an expression can have as its value, or None when they are not known."""
-    tables = {t.name: t for t in op.tables}
-    match value:
-        case e.Const((int(ip), int(port))):
-            return {(ip, port)}
-        case e.Element(table, _):
-            return {(ip, port) for ip, port in (entry.values for entry in tables[table].entries)}
-        case e.Match(table, _, default):
-            rest = _possible(default, op)
-            return None if rest is None else rest | {(i, p) for i, p in (x.values for x in tables[table].entries)}
-        case e.Choose(_, yes, no):
-            one, other = _possible(yes, op), _possible(no, op)
-            return None if one is None or other is None else one | other
-        case _:
-            return None
 
 
 def _undo_op(op: Op, graph: Graph, targets: tuple[Endpoint, ...], service: Endpoint) -> Op:

@@ -15,6 +15,7 @@ from bertha_ir.types import U16
 from bertha_ir.walk import walk
 
 SHARD = "serialize(Query) |> shard(key = Query.wide, shards = [a, b, c]) |> udp(4242)"
+LOCAL = "serialize(Query) |> shard(key = Query.wide, shards = [a, c]) |> udp(4242)"
 
 
 def graph(build: api.Compiled, after: str = "undo", direction: str = "request"):
@@ -90,10 +91,33 @@ def test_an_endless_set_of_destinations_cannot_be_undone():
 def test_the_policy_decides_first():
     """`prefer` orders the devices; `deny` takes one away and says so."""
     site = SITE + "policy { prefer shard on [tor, h1]; deny shard on kernel(h1); }"
-    (plan,) = compiled(SHARD, site=site).plans
+    (plan,) = compiled(LOCAL, site=site).plans
     assert [b.device for b in plan.bindings if b.active and b.op == "shard.packet"] == ["tor"]
     assert {b.device for b in plan.bindings if not b.active and b.op == "shard.packet"} == {"kernel(c1)", "h1"}
     assert any(r.device == "kernel(h1)" and "denies" in r.reason for r in plan.refusals)
+
+
+def test_a_switch_does_not_send_to_a_host_whose_mac_it_does_not_write():
+    """Where a frame has its MAC address already, an op may change the port only; a kernel on the way in may route."""
+    (plan,) = compiled(SHARD).plans
+    assert {r.device for r in plan.refusals if "MAC" in r.reason} == {"tor", "kernel(c1)"}
+    assert any("kernel(h1) forwards what shard.packet sends to 10.0.0.2" in note for note in plan.assumptions)
+
+
+def test_what_follows_a_rewrite_stays_with_it():
+    """Behind `shard`, another device would not know the message for one of the service's."""
+    site = SITE + "policy { prefer shard on [tor]; prefer tag on [kernel(h1)]; }"
+    (plan,) = compiled(LOCAL.replace("|> udp", "|> tag(where = Query.odd, mark = 1) |> udp"), site=site).plans
+    active = {b.op: b.device for b in plan.bindings if b.active and b.direction == "request"}
+    assert len(set(active.values())) == 1
+
+
+def test_a_timer_is_refused_where_nothing_runs_it():
+    """`reliable` sends again by a timer, which no process runs yet."""
+    both = "serialize(Query) |> reliable |> udp(4242)"
+    with pytest.raises(BerthaError) as caught:
+        compiled(both, response=both)
+    assert any("has a timer" in d.message for d in caught.value.diagnostics)
 
 
 def test_an_op_that_no_device_may_run_is_an_error_with_every_reason():

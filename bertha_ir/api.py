@@ -97,7 +97,7 @@ def build(
         snapshots.append((f"after {name}", _shown(module)))
 
     targets = {k: t for b in backends() for t in [BackendTarget(b, specification)] for k in t.kinds}
-    context = Context(targets, load_model(cost_model))
+    context = Context(targets, load_model(cost_model), cost_model)
     module = run_pipeline(steps, Module(specification), context, observe=observe, verify=verify)
     return Compiled(specification, module.plans, module.programs, tuple(snapshots), str(steps))
 

@@ -55,6 +55,7 @@ class Context:
 
     targets: Mapping[str, Target]
     cost_model: CostModel
+    cost_model_name: str = "profile"
 
 
 class Pass(ABC):

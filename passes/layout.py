@@ -78,8 +78,9 @@ def check_visible(
     network = network_headers(specification, transport)
     laid: set[str] = set()
     for op, layout in ops:
-        laid |= {f.header for f in fields_read(op.body) if layout.raw} - network - set(layout.headers)
-        if len(laid) > 1:
+        new = {f.header for f in fields_read(op.body) if layout.raw} - network - set(layout.headers) - laid
+        laid |= new
+        if new and len(laid) > 1:
             collector.add(
                 CH209TwoViews,
                 f"`{op.chunnel}` reads another message than the ops above it: {' and '.join(sorted(laid))}",

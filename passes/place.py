@@ -63,7 +63,7 @@ def _plan(module: Module, stack: Stack, context: Context, collector: Collector) 
         stack.name, stack.ends, path.hosts if specification.site.devices else (None, None), graphs[0].service,
         tuple(s.name for s in path.stops), tuple(bindings), tuple(refusals), crossings(path, context.cost_model),
         tuple(ledger), (*_assumptions(specification), *_forwarding(graphs, bindings)),
-        MESSAGE_BYTES, type(context.cost_model).__name__,
+        MESSAGE_BYTES, context.cost_model_name,
         hashlib.sha256(print_ir(stack).encode()).hexdigest(),
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bertha_ir.stmt import Body
     from bertha_ir.types import MapType, ParameterType, Type
 
-Event = Literal["send", "recv", "packet", "timer"]
+Event = Literal["send", "recv", "packet", "reply", "timer"]
 Place = Literal["endpoint", "path", "anywhere"]
 DeviceKind = Literal["host", "kernel", "smartnic", "switch"]
 
@@ -84,7 +84,9 @@ class StateDeclaration:
 
 @frozen
 class Handler:
-    """What a chunnel does on an event. A timer runs every `period` nanoseconds, at an endpoint, without a message."""
+    """What a chunnel does on an event. `packet` meets the messages of its own direction on the path, `reply` those of
+    the other, on the same device. A timer runs every `period` nanoseconds, at an endpoint, without a message.
+    """
 
     event: Event
     body: Body

@@ -35,7 +35,10 @@ class Layout:
 
 @frozen
 class Op:
-    """One handler of one chunnel instance. `id` is `instance.event`; `messages` are those its body refers to."""
+    """One handler of one chunnel instance. `id` is `instance.event`.
+
+    `derived_from`: the op of the request that this op of the response belongs to, and runs beside.
+    """
 
     id: str
     instance: str
@@ -51,6 +54,11 @@ class Op:
     period: int | None = None
     derived_from: str | None = None
     span: Span | None = field(default=None, eq=False, repr=False)
+
+    @property
+    def undoes(self) -> bool:
+        """Whether the op restores in replies what its request's op rewrote."""
+        return self.derived_from is not None and self.event == "packet"
 
 
 @frozen

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bertha_ir.diagnostics import Collector
     from bertha_ir.types import Type
 
+ON_THE_PATH = ("packet", "reply")
 EVENTS, PLACES, MODIFIERS = get_args(Event), get_args(Place), ("volatile", "evicts")
 UNITS_OF_TIME = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 
@@ -112,11 +113,15 @@ def _handlers(
             collector.add(CH011Duplicate, message, event.span, "write both into one handler")
             continue
         handlers[event.text] = handler
-        if event.text != "packet" and place != "endpoint":
+        if event.text not in ON_THE_PATH and place != "endpoint":
             hint = "write `place: endpoint;`, or handle `packet`"
             message = f"`{event.text}` happens at endpoints only, and this chunnel's place is `{place}`"
             collector.add(CH052EventNotAllowed, message, event.span, hint)
         _check_subject(handler, collector)
+    if "reply" in handlers and "packet" not in handlers:
+        message = "`reply` runs where `packet` does, and there is no `packet`"
+        hint = "write `on packet(m) { … }`"
+        collector.add(CH053MissingHandler, message, handlers["reply"].event.span, hint)
     if both_ends:
         for event_name in {"send", "recv"} - set(handlers):
             message = f"`{declaration.name.text}` needs both ends and has no `{event_name}`"

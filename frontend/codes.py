@@ -443,7 +443,7 @@ class CH051BadClause(Code):
 class CH052EventNotAllowed(Code):
     """a handler cannot run at this place.
 
-    What: on the path there are only `packet` handlers; `send`, `recv` and `timer` exist at endpoints.
+    What: on the path there are only `packet` and `reply` handlers; `send`, `recv` and `timer` exist at endpoints.
     Why: a switch sees packets, not an application's sends.
     Example: `place: path; on send(m) { … }`
     Fix: write `place: endpoint;`, or use `on packet`.
@@ -453,8 +453,9 @@ class CH052EventNotAllowed(Code):
 class CH053MissingHandler(Code):
     """a handler is missing.
 
-    What: a chunnel that needs both ends has no `send` or no `recv`, or a law names a handler that is not there.
-    Why: one end would not undo what the other does.
+    What: a chunnel that needs both ends has no `send` or no `recv`, one with `reply` has no `packet`, or a law names
+    a handler that is not there.
+    Why: one end would not undo what the other does; and `reply` runs on the device that `packet` was placed on.
     Example: `needs both ends; on send(m) { … }`
     Fix: write the other handler, or remove the clause.
     """

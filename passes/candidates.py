@@ -65,9 +65,13 @@ def _list(names: frozenset[str]) -> str:
 
 @frozen
 class Sites:
-    """Where the path ops of one direction may run: the stops of the path, by body, policy and backend."""
+    """Where the path ops of one direction may run: the stops of the path, by body, policy and backend.
+
+    `back` is the other direction, where the ops stand that must run on the same device as one of this direction.
+    """
 
     graph: Graph
+    back: Graph | None
     path: Path
     specification: Specification
     context: Context
@@ -87,7 +91,24 @@ class Sites:
         program = lower_one(op, self.graph, stop, self.specification)
         if problems := target.check(program):
             return Refusal(op.id, stop.name, problems[0].message, problems[0].span or op.span)
+        if companion := self._companion(op, stop):
+            return Refusal(op.id, stop.name, companion, op.span)
         return Candidate(stop, index, target.name, program)
+
+    def _companion(self, op: Op, stop: Stop) -> str | None:
+        """Return why an op of the other direction that belongs to this one cannot run at the same stop."""
+        if self.back is None:
+            return None
+        other = Sites(self.back, None, self.path, self.specification, self.context)
+        for derived in (o for o in self.back.chain() if o.derived_from == op.id):
+            if stop.kind == "host" and derived.undoes:
+                continue  # a process relays replies itself
+            if stop.request != "pipeline" and {s.name for s in derived.states} & {s.name for s in op.states}:
+                return f"`{derived.id}` shares its state, and there the two directions are two programs"
+            tried = other._try(derived, stop, 0)
+            if isinstance(tried, Refusal):
+                return f"`{derived.id}` cannot run there: {tried.reason}"
+        return None
 
     def _objection(self, op: Op, stop: Stop) -> str | None:
         return (

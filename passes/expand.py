@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from bertha_ir.diagnostics import Collector
 from bertha_ir.passes.base import Module, Pass
@@ -71,16 +71,26 @@ class _Expansion:
                 if handler := self._handler(instance, event):  # type: ignore[arg-type]  # literals
                     ops.append(self._op(instance, handler, side))  # type: ignore[arg-type]
                     layouts.append(after(layouts[-1], ops[-1]))
+        self._insert_replies(ops, layouts)
         for instance in reversed(self.direction.instances):
             if handler := self._handler(instance, "recv"):
                 ops.append(self._op(instance, handler, "receiver"))
                 layouts.append(before[instance.id])
         return tuple(ops), tuple(layouts)
 
+    def _insert_replies(self, ops: list[Op], layouts: list[Layout]) -> None:
+        """Put the `reply` handlers of the request's chunnels just above the response's transport."""
+        requests = [d for d in self.stack.directions if d.name == "request" and self.direction.name == "response"]
+        for instance in (i for d in requests for i in d.instances):
+            if handler := instance.chunnel.handler("reply"):
+                op = evolve(self._op(instance, handler, "path", "request"), derived_from=f"{instance.id}.packet")
+                ops.insert(len(ops) - 1, op)
+                layouts.insert(len(layouts) - 2, layouts[-2])
+
     def _handler(self, instance: Instance, event: Event) -> Handler | None:
         """Return a handler; a transport has both a `send` and a `recv`, empty if it does not spell them out."""
         handler = instance.chunnel.handler(event)
-        if handler is None and instance.chunnel.transport is not None and event not in {"packet", "timer"}:
+        if handler is None and instance.chunnel.transport is not None and event in {"send", "recv"}:
             return Handler(event, (), span=instance.chunnel.span)
         return handler
 
@@ -92,8 +102,8 @@ class _Expansion:
             if handler.event == "timer"
         )
 
-    def _op(self, instance: Instance, handler: Handler, side: Side) -> Op:
-        names = Names(self.stack.name, self.direction.name, instance)
+    def _op(self, instance: Instance, handler: Handler, side: Side, owner: str | None = None) -> Op:
+        names = Names(self.stack.name, owner or self.direction.name, instance)
         tables: tuple[Table, ...] = tables_of(instance, names, self.collector)
         states: tuple[State, ...] = states_of(instance, names)
         chunnel = instance.chunnel

@@ -54,11 +54,12 @@ def _plan(module: Module, stack: Stack, context: Context, collector: Collector) 
     ledger: list[LedgerEntry] = []
     graphs = module.directions(stack.name)
     for graph in sorted(graphs, key=lambda g: g.direction):
-        placing = _Placing(graph, Sites(graph, path, specification, context), collector)
+        back = next((g for g in graphs if g.direction != graph.direction), None)
+        placing = _Placing(graph, Sites(graph, back, path, specification, context), collector)
         placing.run(bindings, refusals)
         ledger += [entry for op in _path_ops(graph) for entry in ledger_of(op, graph)]
     for graph in graphs:
-        bindings += _derived(Sites(graph, path, specification, context), bindings)
+        bindings += _derived(Sites(graph, None, path, specification, context), bindings)
     return Plan(
         stack.name, stack.ends, path.hosts if specification.site.devices else (None, None), graphs[0].service,
         tuple(s.name for s in path.stops), tuple(bindings), tuple(refusals), crossings(path, context.cost_model),
@@ -188,9 +189,9 @@ def _follows(before: Candidate, candidate: Candidate, *, pinned: bool) -> bool:
 
 
 def _derived(sites: Sites, bindings: list[Binding]) -> list[Binding]:
-    """Bind ops that undo others to wherever those run; a process undoes by relaying."""
+    """Bind ops that belong to others to wherever those run; a process undoes by relaying."""
     return [
-        _undoing(op, source, candidate, sites)
+        _beside(op, source, candidate, sites)
         for op in sites.graph.chain()
         if op.derived_from is not None
         for candidate in sites.candidates(op)[0]
@@ -199,8 +200,8 @@ def _derived(sites: Sites, bindings: list[Binding]) -> list[Binding]:
     ]
 
 
-def _undoing(op: Op, source: Binding, candidate: Candidate, sites: Sites) -> Binding:
+def _beside(op: Op, source: Binding, candidate: Candidate, sites: Sites) -> Binding:
     latency = op_latency(candidate, sites.context.cost_model)
-    why = f"undoes {source.op} in replies"
+    why = f"undoes {source.op} in replies" if op.undoes else f"goes with {source.op}"
     hook = candidate.stop.response
     return Binding(op.id, "response", source.device, candidate.backend, hook, source.active, why, latency)

@@ -38,18 +38,24 @@ class Delivery:
 
 @define
 class StackMachine:
-    """A direction with its state. `secrets` gives the keys by name, `inputs` time and chance."""
+    """A direction with its state. `secrets` gives the keys by name, `inputs` time and chance.
+
+    `shared`: the machine of the other direction, whose state this one's chunnels share.
+    """
 
     graph: Graph
     messages: Mapping[str, Message]
     inputs: Callable[[str], int] = no_inputs
     secrets: Mapping[str, bytes] = Factory(dict)
+    shared: StackMachine | None = None
     states: StateStore = field(init=False)
     _headers: dict[str, Header] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         declared: dict[str, State] = {t.name: t for op in self.graph.ops for t in op.states}
         self.states = StateStore.of(tuple(declared.values()))
+        if self.shared is not None:
+            self.states.share(self.shared.states)
         self._headers = {
             m.name: Header(m.name, tuple(HeaderField(f.name, f.type) for f in m.fixed_fields))
             for m in self.messages.values()

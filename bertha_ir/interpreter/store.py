@@ -28,6 +28,11 @@ class StateStore:
         """Return an empty store for these declarations."""
         return cls({s.name: s for s in states}, {s.name: OrderedDict() for s in states})
 
+    def share(self, other: StateStore) -> None:
+        """Keep the states that both stores declare in one place: the other's."""
+        for name in self.declared.keys() & other.declared.keys():
+            self.rows[name] = other.rows[name]
+
     def get(self, name: str, key: Key) -> Row | None:
         """Return the row, or None. A single cell (key `()`) that was never set is a row of zeros."""
         rows = self.rows[name]

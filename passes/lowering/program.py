@@ -11,7 +11,7 @@ from bertha_ir import stmt as s
 from bertha_ir.passes.layout import fields_read
 from bertha_ir.passes.lowering.body import BodyLowering
 from bertha_ir.passes.lowering.sight import DatagramSight, FrameSight
-from bertha_ir.passes.lowering.wire import TRUE, Wire, conjunction, header_of
+from bertha_ir.passes.lowering.wire import TRUE, Wire, conjunction, header_of, word_type
 from bertha_ir.program import ADDRESS, Block, DeviceProgram, Header, ParseState, Root, State, Table, Transition
 from bertha_ir.types import ENDPOINT, U16, U32
 from bertha_ir.walk import walk
@@ -55,11 +55,11 @@ def frame_part(specification: Specification, graph: Graph, ops: tuple[Op, ...]) 
 
 def _only_from_service(op: Op, graph: Graph) -> Op:
     """Let a path op of a response see only what comes from the service, or from where its requests were sent on to."""
-    if graph.direction == "request" or op.derived_from is not None or graph.service is None or graph.service[0] is None:
+    if graph.direction == "request" or op.undoes or graph.service is None or graph.service[0] is None:
         return op
     source = e.Address("src")
     ours: e.Expr = e.Binary("==", source, e.Const((graph.service[0], graph.service[1]), ENDPOINT))
-    undone = tuple(t for o in graph.chain() if o.derived_from is not None for t in o.tables)
+    undone = tuple(t for o in graph.chain() if o.undoes for t in o.tables)
     for table in undone:
         ours = e.Binary("or", ours, e.Contains(table.name, source))
     return evolve(op, body=(s.If(ours, op.body, span=op.span),), tables=op.tables + undone)
@@ -100,7 +100,7 @@ def _to_service(graph: Graph, wire: Wire, *, parsed: bool) -> tuple[e.Expr, ...]
 def _bodies(ops: tuple[Op, ...], sight: Sight, graph: Graph) -> tuple[s.Body, tuple[Table, ...], tuple[State, ...]]:
     body: list[s.Stmt] = []
     tables: dict[str, Table] = {}
-    states = {t.name: t for op in ops for t in op.states}
+    states = {t.name: _in_words(t) if sight.words else t for op in ops for t in op.states}
     for op in ops:
         lowering = BodyLowering(
             sight, f"{graph.stack}_{op.id.replace('.', '_')}", {t.name: t for t in op.tables}, states
@@ -108,6 +108,10 @@ def _bodies(ops: tuple[Op, ...], sight: Sight, graph: Graph) -> tuple[s.Body, tu
         body += lowering.body(op.body)
         tables |= lowering.used
     return tuple(body), tuple(tables.values()), tuple(states.values())
+
+
+def _in_words(state: State) -> State:
+    return evolve(state, keys=tuple(map(word_type, state.keys)), values=tuple(map(word_type, state.values)))
 
 
 def merge(name: str, device: str, hook: Hook, parts: Iterable[Part]) -> DeviceProgram:

@@ -186,14 +186,22 @@ def test_nat_drops_when_its_table_is_full(machine):
     assert run(nat, b"", src=(9999, 1)) == ()
 
 
-def test_cache_answers_what_was_written_through_it(machine):
-    """A read is answered with the last written value; an unknown key and a write go on to the server."""
-    cache = machine("cache(Kv.key, Kv.op, 0, 1, Kv.data) |> udp(1)")
+def test_cache_reads_through(tmp_path):
+    """The first read goes to the server; its answer is kept for the next; a write makes the cache forget."""
+    file = tmp_path / "app.chunnel"
+    request = "cache(Kv.key, Kv.op, 0, Kv.data) |> udp(1)"
+    file.write_text(f"{KV}stack app(client, server) {{ request: {request}; response: udp(1); }}\n")
+    specification = load([file])
+    there, back = Expand().run(Module(specification), None).graphs
+    messages = {m.name: m for m in specification.messages}
+    cache = StackMachine(there, messages)
+    replies = StackMachine(back, messages, shared=cache)
     assert not arrives(run(cache, kv(0, 5))).back
-    assert not arrives(run(cache, kv(1, 5, b"old!"))).back
-    assert not arrives(run(cache, kv(1, 5, b"new!"))).back
+    assert arrives(run(replies, kv(0, 5, b"old!"), SERVER, CLIENT)).payload == kv(0, 5, b"old!")
     answer = arrives(run(cache, kv(0, 5)))
-    assert (answer.back, answer.payload, answer.dst) == (True, kv(0, 5, b"new!"), CLIENT)
+    assert (answer.back, answer.payload, answer.dst) == (True, kv(0, 5, b"old!"), CLIENT)
+    assert not arrives(run(cache, kv(1, 5, b"new!"))).back
+    assert not arrives(run(cache, kv(0, 5))).back
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from attrs import Factory, define, field
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
-from bertha_ir.backends.ebpf.words import Words, c_type, literal, load, masked, stores, width_of
+from bertha_ir.backends.ebpf.words import WHOLE, Words, c_type, literal, load, masked, stores, width_of
+from bertha_ir.types import BOOL
 from bertha_ir.walk import walk
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from bertha_ir.backends.ebpf.maps import Container
     from bertha_ir.backends.names import Names
     from bertha_ir.program import Block, DeviceProgram
+    from bertha_ir.types import Type
 
 CONTEXT = "ctx"
 MANGLED = "BPF_F_MARK_MANGLED_0"
@@ -49,6 +51,7 @@ class BlockPrinter:
     depth: int = 1
     words: Words = field(init=False)
     locals: dict[str, str] = Factory(dict)
+    kinds: dict[str, str] = Factory(dict)
     deltas: dict[tuple[e.Field, str], str] = Factory(dict)
     optional: set[e.Field] = Factory(set)
     used: frozenset[str] = frozenset()
@@ -86,7 +89,7 @@ class BlockPrinter:
         """Print statements."""
         fixes = (n for n in body if isinstance(n, s.FixChecksum))
         own = dict.fromkeys((n.checksum, n.part) for n in fixes if not self._waits(n.part))
-        outer = dict(self.deltas)
+        outer, known = dict(self.deltas), dict(self.locals)
         for checksum, part in own:
             self._open_delta(checksum, part)
         for statement in body:
@@ -94,6 +97,8 @@ class BlockPrinter:
         if not (body and isinstance(body[-1], s.Drop | s.Bounce)):
             self._apply(own)
         self.deltas = outer
+        self.locals.clear()
+        self.locals.update(known)
 
     def _waits(self, part: str) -> bool:
         """Whether a change is applied at the end of the block only, by the kernel's helper."""
@@ -106,11 +111,8 @@ class BlockPrinter:
 
     def _statement(self, node: s.Stmt) -> None:  # noqa: C901  (one row a node)
         match node:
-            case s.Let(name, value):
-                text = self.words.text(value)
-                self.say(f"{c_type(value.type)} {self._declare(name)} = {text};")
-            case s.Assign(e.Local(name), value):
-                self.say(f"{self.locals[name]} = {self.words.text(value)};")
+            case s.Let(name, value) | s.Assign(e.Local(name), value):
+                self._bind(name, value.type, self.words.text(value))
             case s.Assign(e.Field(header, name), value):
                 self._write(header, name, value)
             case s.If(condition, then, otherwise):
@@ -123,8 +125,7 @@ class BlockPrinter:
             case s.Store():
                 self._store(node)
             case s.Delete(state, keys):
-                container = self.containers[state]
-                self.say(f"bpf_map_delete_elem(&{container.name}, &{self._key(container, keys)});")
+                self._delete(self.containers[state], keys)
             case s.Drop():
                 self.say(f"return {self.verdicts.drop};")
             case s.Bounce():
@@ -137,9 +138,17 @@ class BlockPrinter:
                 msg = f"{node} was not refused"
                 raise TypeError(msg)
 
-    def _declare(self, name: str) -> str:
+    def _bind(self, name: str, type_: Type, text: str) -> None:
+        """Give a local a value that something reads. A local that is bound again, maybe in an inner block, is the same."""
+        if name not in self.used:
+            return
+        kind = c_type(type_)
+        if name in self.locals and self.kinds[self.locals[name]] == kind:
+            self.say(f"{self.locals[name]} = {bare(text)};")
+            return
         self.locals[name] = self.names.fresh(name)
-        return self.locals[name]
+        self.kinds[self.locals[name]] = kind
+        self.say(f"{kind} {self.locals[name]} = {bare(text)};")
 
     def _if(self, condition: e.Expr, then: s.Body, otherwise: s.Body) -> None:
         self._braced(f"if ({bare(self.words.text(condition))})", then)
@@ -165,8 +174,16 @@ class BlockPrinter:
             wide = "__u64" if size > 4 else "__u32"  # noqa: PLR2004  (a half register)
             around = f"{load(base, first, size)} & {literal(kept, 8 * size)}"
             text = f"({around}) | (({wide})({text}) << {shift})"
-        for line in stores(base, first, size, text if len(stores(base, first, size, "")) == 1 else f"({text})"):
+        if size not in WHOLE:
+            text = self._kept(text, size)
+        for line in stores(base, first, size, text):
             self.say(line)
+
+    def _kept(self, text: str, size: int) -> str:
+        """Return a variable with a value that is stored in parts: the first part may be read to make the second."""
+        name = self.names.fresh("whole")
+        self.say(f"{'__u64' if size > 4 else '__u32'} {name} = {text};")  # noqa: PLR2004  (a half register)
+        return name
 
     def _key(self, container: Container, keys: tuple[e.Expr, ...]) -> str:
         name = self.names.fresh(f"{container.name}_at")
@@ -183,20 +200,21 @@ class BlockPrinter:
         return name
 
     def _look_up(self, node: s.Lookup) -> None:
+        bound = {local.name for local in node.into} | {node.hit}
+        if not bound & self.used:
+            return
         container = self.containers[node.container]
         row = self.names.fresh(f"{container.name}_row")
         if container.form == "rows":
             self._find_row(container, node, row)
         else:
             self._find_in_map(container, node, row)
-        if node.hit is not None and node.hit in self.used:
-            self.say(f"__u32 {self._declare(node.hit)} = {row} != 0;")
+        if node.hit is not None:
+            self._bind(node.hit, BOOL, f"{row} != 0")
         for i, local in enumerate(node.into):
-            if local.name not in self.used:
-                continue
             value = f"{row}->v{i}"
             narrow = masked(value, container.values[i]) if not container.entries else value
-            self.say(f"{c_type(local.type)} {self._declare(local.name)} = {row} ? {narrow} : 0;")
+            self._bind(local.name, local.type, f"{row} ? {narrow} : 0")
 
     def _find_row(self, container: Container, node: s.Lookup, row: str) -> None:
         keys = [self._once(k) for k in node.keys]
@@ -233,6 +251,15 @@ class BlockPrinter:
         name = self.names.fresh("cell")
         self.say(f"__u32 {name} = 0;")
         return name
+
+    def _delete(self, container: Container, keys: tuple[e.Expr, ...]) -> None:
+        """Remove a key; a cell has none and goes back to zero."""
+        if container.kind == "array":
+            key, value = self._cell(), self.names.fresh(f"{container.name}_new")
+            self.say(f"struct {container.name}_value {value} = {{}};")
+            self.say(f"bpf_map_update_elem(&{container.name}, &{key}, &{value}, BPF_ANY);")
+        else:
+            self.say(f"bpf_map_delete_elem(&{container.name}, &{self._key(container, keys)});")
 
     def _store(self, node: s.Store) -> None:
         container = self.containers[node.state]
@@ -281,9 +308,10 @@ class BlockPrinter:
 
 
 def _used(body: s.Body) -> frozenset[str]:
-    """Return the locals that some expression reads, or that are assigned to."""
+    """Return the locals that some expression reads: the others need no variable, and clang would warn of one."""
     found = Counter(n.name for n in walk(body) if isinstance(n, e.Local))
     found.subtract(local.name for n in walk(body) if isinstance(n, s.Lookup) for local in n.into)
+    found.subtract(n.target.name for n in walk(body) if isinstance(n, s.Assign) and isinstance(n.target, e.Local))
     return frozenset(name for name, count in found.items() if count > 0)
 
 

@@ -96,7 +96,7 @@ def _map(c: Container) -> str:
     value = "".join(f" {c.value_type} v{i};" for i in range(len(c.values))) or " __u32 present;"
     lines = [f"struct {c.name}_value {{{value} }};"]
     if c.kind == "lpm":
-        lines.append(f"struct {c.name}_key {{ __u32 length; __u8 prefix[{c.keys[0] // 8}]; }};")
+        lines.append(f"struct {c.name}_key {{ __u32 length; __u8 prefix[{c.keys[0] // 8}]; }} __attribute__((packed));")
     elif c.kind != "array":
         lines.append(f"struct {c.name}_key {{{''.join(f' {c.key_type} k{i};' for i in range(len(c.keys)))} }};")
     key = "__u32" if c.kind == "array" else f"struct {c.name}_key"

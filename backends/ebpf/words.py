@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bertha_ir.types import Type
 
 REGISTER = 64
+WHOLE = (1, 2, 4, 8)  # bytes that one access reads or writes
 LONGEST = 64  # characters of an operand
 LOGIC = {"and": "&&", "or": "||"}
 

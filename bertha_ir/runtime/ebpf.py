@@ -14,6 +14,7 @@ import os
 import platform
 import struct
 import subprocess
+import sys
 from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -30,7 +31,7 @@ VERDICTS = {
 }
 _TCX_INGRESS, _TCX_EGRESS, _XDP = 46, 47, 37  # enum bpf_attach_type, linux/bpf.h
 _XDP_MODES = {"any": 0, "generic": 1 << 1, "native": 1 << 2}  # XDP_FLAGS_SKB_MODE, XDP_FLAGS_DRV_MODE, linux/if_link.h
-_CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_PERFMON": 38, "CAP_BPF": 39}  # linux/capability.h
+_CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_BPF": 39}  # linux/capability.h
 _INFO_SIZE, _VERIFIED_AT, _XLATED_AT = 232, 216, 20  # struct bpf_prog_info, linux/bpf.h
 _ROOM = 256  # bytes by which a program may make a packet longer
 _LOG_SIZE = 1 << 20
@@ -83,6 +84,18 @@ class _OpenOptions(ctypes.Structure):
     )
 
 
+class _LinkOptions(ctypes.Structure):
+    """`struct bpf_link_create_opts`, bpf/bpf.h, without the parts for other kinds of programs."""
+
+    _fields_ = (
+        ("sz", ctypes.c_size_t),
+        ("flags", ctypes.c_uint32),
+        ("iter_info", ctypes.c_void_p),
+        ("iter_info_len", ctypes.c_uint32),
+        ("target_btf_id", ctypes.c_uint32),
+    )
+
+
 def _library() -> Any:  # noqa: ANN401  (ctypes finds functions by name)
     name = ctypes.util.find_library("bpf") or "libbpf.so.1"
     try:
@@ -92,9 +105,7 @@ def _library() -> Any:  # noqa: ANN401  (ctypes finds functions by name)
         raise EbpfError(msg) from error
     for function in (
         "bpf_object__open_file",
-        "bpf_object__find_program_by_name",
         "bpf_object__find_map_by_name",
-        "bpf_program__attach_xdp",
         "bpf_object__next_program",
     ):
         getattr(library, function).restype = ctypes.c_void_p
@@ -111,18 +122,22 @@ def missing_capabilities() -> tuple[str, ...]:
     return tuple(name for name, bit in _CAPABILITIES.items() if not (effective >> bit & 1 or everything))
 
 
-def build(source: Path, folder: Path) -> Path:
-    """Compile a `.bpf.c` file into `folder` and return the object file. `EbpfError` when clang is missing or refuses."""
+def build(source: Path, folder: Path, *options: str) -> Path:
+    """Compile a `.bpf.c` file into `folder`, with further options for clang, and return the object file.
+
+    `EbpfError` when clang is missing or refuses.
+    """
     clang = which("clang")
     if clang is None:
         msg = "clang is not installed; on Debian: apt-get install clang libbpf-dev"
         raise EbpfError(msg)
     target = folder / f"{source.name.removesuffix('.c')}.o"
     include = f"-I/usr/include/{platform.machine()}-linux-gnu"
-    command = [clang, "-O2", "-g", "-Wall", "-target", "bpf", include, "-c", str(source), "-o", str(target)]
+    command = [clang, "-O2", "-g", "-Wall", "-target", "bpf", include, *options, "-c", str(source), "-o", str(target)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  (clang, found on PATH)
     if done.returncode:
-        msg = f"clang refuses {source.name}: {done.stderr.strip().splitlines()[0]}"
+        first = done.stderr.strip().partition("\n")[0] or f"it ended with {done.returncode}"
+        msg = f"clang refuses {source.name}: {first}"
         raise EbpfError(msg, done.stderr)
     return target
 
@@ -145,12 +160,15 @@ class Object:
         section = self._bpf.bpf_program__section_name(ctypes.c_void_p(self._program)).decode()
         self.hook: Literal["xdp", "tc"] = "xdp" if section.startswith("xdp") else "tc"
         self.maps: dict[str, Map] = {}
-        if maps is not None:
+        try:
             self._fill(maps)
+        except BaseException:
+            self.close()
+            raise
 
     def _load(self, path: Path) -> int:
         log = ctypes.create_string_buffer(_LOG_SIZE)
-        options = _OpenOptions(sz=ctypes.sizeof(_OpenOptions), kernel_log_size=_LOG_SIZE, kernel_log_level=1)
+        options = _OpenOptions(sz=ctypes.sizeof(_OpenOptions), kernel_log_size=_LOG_SIZE)
         options.kernel_log_buf = ctypes.cast(log, ctypes.c_char_p)
         found: int | None = self._bpf.bpf_object__open_file(os.fsencode(path), ctypes.byref(options))
         if not found:
@@ -165,7 +183,9 @@ class Object:
             raise EbpfError(msg, details)
         return found
 
-    def _fill(self, maps: Path) -> None:
+    def _fill(self, maps: Path | None) -> None:
+        if maps is None:
+            return
         for described in json.loads(maps.read_text(encoding="utf-8"))["maps"]:
             handle = self._bpf.bpf_object__find_map_by_name(
                 ctypes.c_void_p(self._object), described["map"].encode()
@@ -216,11 +236,11 @@ class Object:
         The link goes away with this object or its process. `EbpfError` when the kernel or the device refuses.
         """
         kind = _XDP if self.hook == "xdp" else _TCX_INGRESS if ingress else _TCX_EGRESS
-        options = (ctypes.c_uint64 * 8)(64, _XDP_MODES[mode] if self.hook == "xdp" else 0)
-        ctypes.cast(options, ctypes.POINTER(ctypes.c_uint32))[2] = _XDP_MODES[mode] if self.hook == "xdp" else 0
+        flags = _XDP_MODES[mode] if self.hook == "xdp" else 0
+        options = _LinkOptions(sz=ctypes.sizeof(_LinkOptions), flags=flags)
         link = self._bpf.bpf_link_create(self.fd, interface, kind, ctypes.byref(options))
         if link < 0:
-            code = -link if link != -1 else ctypes.get_errno()
+            code = ctypes.get_errno()
             hint = "; another program is attached there" if code in (errno.EBUSY, errno.EEXIST) else ""
             msg = f"the program cannot be attached to interface {interface}: {os.strerror(code)}{hint}"
             raise EbpfError(msg)
@@ -273,7 +293,7 @@ class Map:
             case "array":
                 return ()
             case "lpm":
-                return int.from_bytes(key[:4], "little"), int.from_bytes(key[4:], "big")
+                return int.from_bytes(key[:4], sys.byteorder), int.from_bytes(key[4:], "big")
             case _:
                 return self._key.unpack(key)
 
@@ -285,14 +305,17 @@ class Map:
         """Insert or replace; `EbpfError` when the map is full."""
         packed = self._value.pack(*(value or (1,)))
         if self._bpf.bpf_map_update_elem(self.fd, self._pack_key(key), packed, ctypes.c_uint64(0)):
-            msg = f"the map takes no further entry: {os.strerror(ctypes.get_errno())}"
+            msg = f"the map does not take the entry {key}: {os.strerror(ctypes.get_errno())}"
             raise EbpfError(msg)
 
     def get(self, key: tuple[int, ...]) -> tuple[int, ...] | None:
         """Return the value of a key, or None."""
         value = ctypes.create_string_buffer(self._value.size)
         if self._bpf.bpf_map_lookup_elem(self.fd, self._pack_key(key), value):
-            return None
+            if (code := ctypes.get_errno()) == errno.ENOENT:
+                return None
+            msg = f"the map cannot be read: {os.strerror(code)}"
+            raise EbpfError(msg)
         return self._unpack_value(value.raw)
 
     def __delitem__(self, key: tuple[int, ...]) -> None:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from attrs import evolve, fields, has
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Callable, Collection, Hashable, Iterator
 
     from attrs import AttrsInstance
+
+    from bertha_ir.source import Span
 
 T = TypeVar("T")
 
@@ -29,6 +31,22 @@ def walk(node: object) -> Iterator[Any]:
         yield node
         for name in _children(cast("Hashable", type(node))):
             yield from walk(getattr(node, name))
+
+
+def spanned(tree: object, span: Span | None, leaves: Collection[type] = ()) -> Iterator[tuple[Any, Span | None]]:
+    """Yield every node of a tree with its place in the source: its own span, or that of the nearest node around it.
+
+    Does not go below a node whose class is one of `leaves`.
+    """
+    if isinstance(tree, tuple):
+        for item in tree:
+            yield from spanned(item, span, leaves)
+    elif has(type(tree)):
+        span = getattr(tree, "span", None) or span
+        yield tree, span
+        if type(tree) not in leaves:
+            for name in _children(cast("Hashable", type(tree))):
+                yield from spanned(getattr(tree, name), span, leaves)
 
 
 def transform(node: T, change: Callable[[Any], Any]) -> T:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, field, fields, has
+from attrs import define, field
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
@@ -15,6 +15,7 @@ from bertha_ir.backends.p4.model import DROP_PORT
 from bertha_ir.diagnostics import Collector
 from bertha_ir.primitives import PRIMITIVES
 from bertha_ir.types import MAX_WIDTH, Bits, Bool, Bytes, bit_width
+from bertha_ir.walk import spanned
 
 if TYPE_CHECKING:
     from bertha_ir.backends.base import Unit
@@ -59,8 +60,7 @@ def validate(unit: Unit) -> tuple[Diagnostic, ...]:
     for state in unit.program.states:
         check.state(state)
     for block in unit.program.blocks:
-        check.node(block.guard, unit.program.span)
-        check.node(block.body, unit.program.span)
+        check.body((block.guard, block.body))
     return tuple(check.found.found)
 
 
@@ -114,22 +114,14 @@ class _Check:
             hint = f"give it room for every key (at most {MOST_CELLS} bits), or {HOST}"
             self.report(codes.CH346MapTooSparse, message, state.span, hint)
 
-    def node(self, node: Any, span: Span | None) -> None:  # noqa: ANN401  (nodes of every class pass)
+    def body(self, tree: object) -> None:
         """Check a tree; nodes without a span of their own are reported at the one around them."""
-        if isinstance(node, tuple):
-            for item in node:
-                self.node(item, span)
-            return
-        if not has(type(node)):
-            return
-        span = getattr(node, "span", None) or span
-        if type(node) in REFUSED:
-            self.report(*REFUSED[type(node)][:2], span, REFUSED[type(node)][2])
-            return
-        self._one(node, span)
-        for attribute in fields(type(node)):
-            if attribute.eq:
-                self.node(getattr(node, attribute.name), span)
+        for node, span in spanned(tree, self.program.span, REFUSED):
+            if type(node) in REFUSED:
+                code, message, hint = REFUSED[type(node)]
+                self.report(code, message, span, hint)
+            else:
+                self._one(node, span)
 
     def _one(self, node: Any, span: Span | None) -> None:  # noqa: ANN401
         match node:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from ctypes.util import find_library
 from shutil import which
 from typing import TYPE_CHECKING
 
 import pytest
 
+from bertha_ir import api
 from bertha_ir.backends.base import Unit
 from bertha_ir.backends.ebpf.target import EbpfBackend
 from bertha_ir.backends.names import mangle
@@ -47,6 +48,23 @@ def loaded(program: DeviceProgram, folder: Path) -> Iterator[ebpf.Object]:
     source = emit(program, folder)
     maps = source.with_name(source.name.replace(".bpf.c", ".maps.json"))
     with ebpf.Object(ebpf.build(source, folder, "-Werror"), maps) as found:
+        yield found
+
+
+@contextmanager
+def deployed(example: Path, device: str, folder: Path) -> Iterator[dict[str, ebpf.Object]]:
+    """Compile an example, write its artifact, and load the programs of a device, by hook."""
+    built = api.build(sorted(example.glob("*.chunnel")))
+    for name, content in api.artifact(built).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    home = folder / "ebpf" / device
+    with ExitStack() as opened:
+        found = {}
+        for program in (p.program for p in built.programs if p.backend == "ebpf" and p.program.device == device):
+            compiled = ebpf.build(home / f"{program.name}.bpf.c", home, "-Werror")
+            found[program.hook] = opened.enter_context(ebpf.Object(compiled, home / f"{program.name}.maps.json"))
         yield found
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from bertha_ir import expr as e
-from bertha_ir.passes.destinations import addresses
+from bertha_ir.passes.destinations import addresses, rewrites
 from bertha_ir.passes.effects import effects, independent
 from bertha_ir.passes.layout import fields_read, network_headers, visible
 from bertha_ir.passes.lowering.program import datagram_program, frame_part, merge
@@ -116,6 +116,7 @@ class Sites:
             or _sees(op, self.graph, stop, self.specification)
             or _policy(op, stop, self.specification)
             or _position(self.graph, stop)
+            or _recognizes(op, self.graph, stop)
             or _delivers(op, self.graph, stop)
         )
 
@@ -157,6 +158,17 @@ def _policy(op: Op, stop: Stop, specification: Specification) -> str | None:
     secret = any(isinstance(n, e.Secret) for n in walk(op.body))
     if secret and policy.trust and stop.host not in policy.trust and stop.name not in policy.trust:
         return "it holds a key, and the site's policy does not trust the device"
+    return None
+
+
+def _recognizes(op: Op, graph: Graph, stop: Stop) -> str | None:
+    """Return why a device that sees frames would not know which are the stack's, or could not undo replies."""
+    if stop.kind == "host":
+        return None
+    if graph.service is None:
+        return "the request's transport names no port to know its frames by"
+    if graph.service[0] is None and (graph.direction == "response" or rewrites(op.body)):
+        return "the site does not tell the address of the service's host, by which replies are known"
     return None
 
 

@@ -119,14 +119,14 @@ class _Expansion:
 
 def service(site: Site, stack: Stack) -> tuple[int | None, int] | None:
     """Return where the second end of a stack listens: the address of its host, if the site gives it, and the `port`
-    argument of its request's transport. None for a stack without such a port.
+    argument of its request's transport. None for a stack without such a port, or with port 0.
     """
     request = next((d for d in stack.directions if d.name == "request"), None)
     if request is None:
         return None
     arguments = dict(request.instances[-1].arguments)
     port = getattr(arguments.get("port"), "value", None)
-    if not isinstance(port, int):
+    if not isinstance(port, int) or not port:
         return None
     host = next((r.device for r in site.runs if (r.stack, r.end) == (stack.name, stack.ends[1])), None)
     device = next((d for d in site.devices if d.name == host), None)

@@ -112,6 +112,20 @@ def test_what_follows_a_rewrite_stays_with_it():
     assert len(set(active.values())) == 1
 
 
+@pytest.mark.parametrize(
+    ("request_", "site", "why"),
+    [
+        (LOCAL, SITE.replace("address 10.0.0.1; ", ""), "does not tell the address"),
+        (LOCAL.replace("udp(4242)", "udp"), SITE, "names no port"),
+    ],
+)
+def test_frames_that_cannot_be_known_are_left_to_the_process(request_, site, why):
+    """Without the service's address or port only the process steers, and each other device says why."""
+    (plan,) = compiled(request_, response=request_.rpartition("|> ")[2], site=site).plans
+    assert {b.device for b in plan.bindings} == {"h1"}
+    assert {r.device for r in plan.refusals if why in r.reason} == {"kernel(c1)", "tor", "kernel(h1)"}
+
+
 def test_a_timer_is_refused_where_nothing_runs_it():
     """`reliable` sends again by a timer, which no process runs yet."""
     both = "serialize(Query) |> reliable |> udp(4242)"

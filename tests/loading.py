@@ -43,11 +43,11 @@ def emit(program: DeviceProgram, folder: Path) -> Path:
 
 
 @contextmanager
-def loaded(program: DeviceProgram, folder: Path) -> Iterator[ebpf.Object]:
-    """Emit, compile without a warning, and load a program."""
+def loaded(program: DeviceProgram, folder: Path, *options: str) -> Iterator[ebpf.Object]:
+    """Emit, compile without a warning (`options` are clang's), and load a program."""
     source = emit(program, folder)
     maps = source.with_name(source.name.replace(".bpf.c", ".maps.json"))
-    with ebpf.Object(ebpf.build(source, folder, "-Werror"), maps) as found:
+    with ebpf.Object(ebpf.build(source, folder, "-Werror", *options), maps) as found:
         yield found
 
 
@@ -74,12 +74,14 @@ def runs_at_tc(frame: bytes) -> bool:
     return len(frame) >= shortest
 
 
-def compared(program: DeviceProgram, frames: Iterable[bytes], folder: Path) -> Counter[tuple[str | None, str]]:
+def compared(
+    program: DeviceProgram, frames: Iterable[bytes], folder: Path, *options: str
+) -> Counter[tuple[str | None, str]]:
     """Run frames through kernel and interpreter: same verdicts, bytes and state. Return how often each block gave each
     verdict; `changed` counts frames that came out different.
     """
     machine, seen = Machine(program), Counter[tuple[str | None, str]]()
-    with loaded(program, folder) as kernel:
+    with loaded(program, folder, *options) as kernel:
         for frame in frames:
             if kernel.hook == "tc" and not runs_at_tc(frame):
                 continue

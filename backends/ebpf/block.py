@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bertha_ir.types import Type
 
 CONTEXT = "ctx"
+Change = tuple[e.Field, str]
 MANGLED = "BPF_F_MARK_MANGLED_0"
 
 
@@ -52,7 +53,7 @@ class BlockPrinter:
     words: Words = field(init=False)
     locals: dict[str, str] = Factory(dict)
     kinds: dict[str, str] = Factory(dict)
-    deltas: dict[tuple[e.Field, str], str] = Factory(dict)
+    deltas: dict[Change, str] = Factory(dict)
     optional: set[e.Field] = Factory(set)
     used: frozenset[str] = frozenset()
 
@@ -71,8 +72,8 @@ class BlockPrinter:
         self._guard(block.guard)
         fixes = tuple(n for n in walk(block.body) if isinstance(n, s.FixChecksum))
         self.optional |= {n.checksum for n in fixes if n.optional}
-        for checksum, part in dict.fromkeys((n.checksum, n.part) for n in fixes if self._waits(n.part)):
-            self._open_delta(checksum, part)
+        for change in dict.fromkeys(self._change(n) for n in fixes if self._waits(n.part)):
+            self._open_delta(change)
         self.body(block.body)
         if not (block.body and isinstance(block.body[-1], s.Drop | s.Bounce)):
             self._apply_late()
@@ -88,10 +89,11 @@ class BlockPrinter:
     def body(self, body: s.Body) -> None:
         """Print statements."""
         fixes = (n for n in body if isinstance(n, s.FixChecksum))
-        own = dict.fromkeys((n.checksum, n.part) for n in fixes if not self._waits(n.part))
+        changes = dict.fromkeys(self._change(n) for n in fixes if not self._waits(n.part))
+        own = [change for change in changes if change not in self.deltas]
         outer, known = dict(self.deltas), dict(self.locals)
-        for checksum, part in own:
-            self._open_delta(checksum, part)
+        for change in own:
+            self._open_delta(change)
         for statement in body:
             self._statement(statement)
         if not (body and isinstance(body[-1], s.Drop | s.Bounce)):
@@ -104,15 +106,20 @@ class BlockPrinter:
         """Whether a change is applied at the end of the block only, by the kernel's helper."""
         return self.verdicts.helper and part != "header"
 
-    def _open_delta(self, checksum: e.Field, part: str) -> None:
-        name = self.names.fresh(f"{checksum.header}_delta")
-        self.deltas[checksum, part] = name
+    def _change(self, node: s.FixChecksum) -> Change:
+        """Return what is summed up together: only the kernel's helper cares which part of a sum changes."""
+        return node.checksum, node.part if self._waits(node.part) else "header"
+
+    def _open_delta(self, change: Change) -> None:
+        name = self.names.fresh(f"{change[0].header}_delta")
+        self.deltas[change] = name
         self.say(f"__u32 {name} = 0;")
 
     def _statement(self, node: s.Stmt) -> None:  # noqa: C901  (one row a node)
         match node:
             case s.Let(name, value) | s.Assign(e.Local(name), value):
-                self._bind(name, value.type, self.words.text(value))
+                if name in self.used:
+                    self._bind(name, value.type, self.words.text(value))
             case s.Assign(e.Field(header, name), value):
                 self._write(header, name, value)
             case s.If(condition, then, otherwise):
@@ -131,6 +138,8 @@ class BlockPrinter:
             case s.Bounce():
                 self._apply(change for change in self.deltas if not self._waits(change[1]))
                 self._apply_late()
+                if self.verdicts.helper:
+                    self.say(f"bpf_redirect({CONTEXT}->ifindex, BPF_F_INGRESS);")
                 self.say(f"return {self.verdicts.bounce};")
             case s.FixChecksum():
                 self._fix(node)
@@ -285,11 +294,11 @@ class BlockPrinter:
         self.say("}")
 
     def _fix(self, node: s.FixChecksum) -> None:
-        delta = self.deltas[node.checksum, node.part]
+        delta = self.deltas[self._change(node)]
         width = width_of(node.old.type)
         self.say(f"{delta} += change_{width}({bare(self.words.text(node.old))}, {bare(self.words.text(node.new))});")
 
-    def _apply(self, changes: Iterable[tuple[e.Field, str]]) -> None:
+    def _apply(self, changes: Iterable[Change]) -> None:
         for checksum, part in changes:
             at = f"{self.headers[checksum.header]} + {self.words.place(checksum.header, checksum.name)[0]}"
             kind = "optional_checksum" if checksum in self.optional else "checksum"

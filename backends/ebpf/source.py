@@ -98,7 +98,7 @@ RESERVED = frozenset(
     ]
 )
 XDP = Verdicts("XDP_PASS", "XDP_DROP", "XDP_TX", helper=False)
-TC_EGRESS = Verdicts("TC_ACT_UNSPEC", "TC_ACT_SHOT", f"bpf_redirect({CONTEXT}->ifindex, BPF_F_INGRESS)", helper=True)
+TC_EGRESS = Verdicts("TC_ACT_UNSPEC", "TC_ACT_SHOT", "TC_ACT_REDIRECT", helper=True)
 
 LINE = 72
 
@@ -108,7 +108,9 @@ PRELUDE = """#include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
 #define NOT_TAKEN (-2)
-/* Keeps the compiler from knowing a value's range and leaving out a check that the verifier needs. */
+/* Keeps the compiler from knowing where a value comes from, and so from leaving out a check of its range, or computing
+ * with the end of the packet, neither of which the verifier allows.
+ */
 #define HIDE(x) asm volatile("" : "+r"(x))
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -258,7 +260,8 @@ class Source:
             f"\tunsigned char *end = (unsigned char *)(long){CONTEXT}->data_end;",
         ]
         if not self.verdicts.helper:
-            return [*load, "\t__u32 frame_size = end - data;"]
+            hidden = any(isinstance(n, e.FrameSize) for n in walk(self.program.blocks))
+            return [*load, "\t__u32 frame_size = end - data;\n", *["\tHIDE(frame_size);"] * hidden]
         deepest = literal(sum(h.size for h in self.program.headers), 32)
         wanted = f"frame_size < {deepest} ? frame_size : {deepest}"
         return [

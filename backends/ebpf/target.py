@@ -21,7 +21,7 @@ MACHINE := $(shell uname -m)
 all: $(patsubst %.bpf.c,%.bpf.o,$(wildcard *.bpf.c))
 
 %.bpf.o: %.bpf.c
-\t$(CLANG) -O2 -g -Wall -Werror -target bpf -I/usr/include/$(MACHINE)-linux-gnu -c $< -o $@
+\t$(CLANG) -O2 -g -Wall -target bpf -I/usr/include/$(MACHINE)-linux-gnu -c $< -o $@
 
 clean:
 \trm -f *.bpf.o

@@ -151,6 +151,8 @@ class Words:
         return f"!{inner}" if op == "not" else masked(f"({op}{inner})", width_of(of.type))
 
     def _binary(self, node: e.Binary) -> str:
+        if _is_zero(node):
+            return literal(0, width_of(node.type))
         left, right = self._short(node.left), self._short(node.right)
         if node.op in e.SHIFTS:
             return self._shift(node, left, right)
@@ -162,18 +164,15 @@ class Words:
 
     def _shift(self, node: e.Binary, left: str, right: str) -> str:
         width = width_of(node.type)
-        if isinstance(node.right, e.Const):
-            if int(node.right.value) >= width:  # type: ignore[arg-type]  # a word
-                return literal(0, width)
-        else:
+        if not isinstance(node.right, e.Const):
             right = self._bind(right, node.right)
         shifted = f"({left} {node.op} {right})"
         shifted = masked(shifted, width) if node.op == "<<" else shifted
         return shifted if isinstance(node.right, e.Const) else f"({right} < {width} ? {shifted} : 0)"
 
     def _divide(self, node: e.Binary, left: str, right: str) -> str:
-        if isinstance(node.right, e.Const) and node.right.value:
-            return f"({left} {node.op} {right})"
+        if isinstance(node.right, e.Const):
+            return f"({left} {node.op} {right})" if node.right.value else left
         left, right = self._bind(left, node.left), self._bind(right, node.right)
         return f"({right} ? {left} {node.op} {right} : {'0' if node.op == '/' else left})"
 
@@ -202,6 +201,13 @@ class Words:
         name = self.fresh("step")
         self.say(f"{c_type(node.type)} {name} = {text};")
         return name
+
+
+def _is_zero(node: e.Binary) -> bool:
+    """Whether a shift by too much, or a division by zero, makes the value zero whatever the left operand is."""
+    if not isinstance(node.right, e.Const) or not isinstance(node.right.value, int):
+        return False
+    return node.right.value >= width_of(node.type) if node.op in e.SHIFTS else node.op == "/" and not node.right.value
 
 
 def is_word(type_: Type) -> bool:

@@ -53,16 +53,13 @@ def wait_for(pair, port):
 
 @pytest.fixture
 def pair(tmp_path):
-    """Three instances, each with every key and a value that tells which it is; the programs on the server's interface."""
+    """Three instances, each with every key and a value that tells which it is; the programs attached."""
     with Pair() as made, deployed(EXAMPLE, "h1", tmp_path) as programs:
         with made.server:
             programs["ingress"].attach(made.interface)
             programs["egress"].attach(made.interface)
             command = ("memcached", "-u", "nobody", "-m", "16", "-t", "1", "-l", ADDRESS)
-            running = [
-                subprocess.Popen((*command, "-p", str(port), "-U", str(port)))  # noqa: S603  (memcached, on PATH)
-                for port in INSTANCES.values()
-            ]
+            running = [subprocess.Popen((*command, "-p", str(port), "-U", str(port))) for port in INSTANCES.values()]
         try:
             for name, port in INSTANCES.items():
                 wait_for(made, port)
@@ -85,7 +82,7 @@ def get(client, number, key):
 
 
 def test_each_key_is_answered_by_its_instance(pair):
-    """`get` over UDP to port 11211, where nobody listens: A–M, N–Z, a–m, n–z and anything else each come from the right
+    """`get` over UDP to port 11211, where nobody listens: A to M, N to Z, a to m, n to z and anything else each come from the right
     instance, as from port 11211, to a connected client that knows nothing of all this; the others were not asked.
     """
     client = pair.client.socket(CLIENT)

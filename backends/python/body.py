@@ -8,23 +8,25 @@ from attrs import Factory, define, field
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
-from bertha_ir.backends.python.words import STRUCTS, View, Words
+from bertha_ir.backends.python.words import STRUCTS, View, Words, bare, to_bytes
 from bertha_ir.program import ADDRESS
-from bertha_ir.types import Bits, Bytes, bit_width
+from bertha_ir.types import Bytes, bit_width
+from bertha_ir.walk import walk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bertha_ir.backends.names import Names
     from bertha_ir.program import DeviceProgram, Table
+    from bertha_ir.types import Type
 
 INDENT = "    "
 
 
 @define
 class Body:
-    """Prints statements into `lines`. `ends` gives what is returned for each verdict; `tables` and `states` the
-    module's names of the containers.
+    """Prints statements into `lines`. `ends` gives what is returned for each verdict; `containers` the module's names
+    of tables and states; `buffer` and `records` are those of `Words`.
     """
 
     program: DeviceProgram
@@ -34,13 +36,15 @@ class Body:
     views: dict[str, View]
     depth: int = 1
     lines: list[str] = Factory(list)
+    buffer: str = "data"
+    records: Mapping[str, str] = Factory(dict)
     locals: dict[str, str] = Factory(dict)
     words: Words = field(init=False)
     tables: dict[str, Table] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.tables = {t.name: t for t in self.program.tables}
-        self.words = Words(self.program, self.views, self.locals, self.say, self.names.fresh)
+        self.words = Words(self.program, self.views, self.locals, self.say, self.names.fresh, self.buffer, self.records)
 
     def say(self, line: str) -> None:
         """Print one line."""
@@ -68,12 +72,8 @@ class Body:
                 self._assign(target, self.words.text(value))
             case s.Attempt(target, value, otherwise):
                 self._attempt(target, value, otherwise)
-            case s.If(condition, then, otherwise):
-                self.say(f"if {bare(self.words.text(condition))}:")
-                self._inside(then)
-                if otherwise:
-                    self.say("else:")
-                    self._inside(otherwise)
+            case s.If(condition):
+                self._branch("if", bare(self.words.text(condition)), node)
             case s.Repeat(count, body):
                 self.say(f"for _ in range({count}):")
                 self._inside(body)
@@ -101,32 +101,46 @@ class Body:
                 msg = f"{node} was not refused"
                 raise TypeError(msg)
 
+    def _branch(self, word: str, test: str, node: s.If) -> None:
+        """Print an `if`; one that is all there is to an `else` becomes `elif`, unless its test takes statements."""
+        self.say(f"{word} {test}:")
+        self._inside(node.then)
+        match node.otherwise:
+            case ():
+                return
+            case (s.If(condition) as inner,):
+                before = len(self.lines)
+                inner_test = bare(self.words.text(condition))
+                if len(self.lines) == before:
+                    self._branch("elif", inner_test, inner)
+                    return
+                del self.lines[before:]
+        self.say("else:")
+        self._inside(node.otherwise)
+
     def _declare(self, name: str) -> str:
         if name not in self.locals:
             self.locals[name] = self.names.fresh(name)
         return self.locals[name]
 
     def _row(self, values: tuple[e.Expr, ...]) -> str:
-        return f"({''.join(f'{bare(self.words.text(v))}, ' for v in values).rstrip(' ')})"
+        return f"({', '.join(bare(self.words.text(v)) for v in values)}{',' * (len(values) == 1)})"
 
     def _attempt(self, target: s.Target, value: e.Expr, otherwise: s.Body) -> None:
-        result = self.names.fresh("result")
         text = self.words.text(value)
         self.say("try:")
-        self.say(f"{INDENT}{result} = {text}")
+        self.depth += 1
+        self._assign(target, text)
+        self.depth -= 1
         self.say("except primitives.PrimitiveError:")
         self._inside(otherwise)
-        self.say("else:")
-        self.depth += 1
-        self._assign(target, result)
-        self.depth -= 1
 
     def _assign(self, target: s.Target, text: str) -> None:
         match target:
             case e.Local(name):
                 self.say(f"{self.locals[name]} = {bare(text)}")
             case e.Payload():
-                self.say(f"packet[:] = {text}")
+                self.say(f"{self.buffer}{'[:]' if self.buffer == 'packet' else ''} = {bare(text)}")
             case e.Value():
                 self.say(f"value = {text}")
             case e.Field(header, name) if header == ADDRESS:
@@ -153,30 +167,39 @@ class Body:
         elif size in STRUCTS and width == 8 * size:
             self.say(f"{STRUCTS[size]}.pack_into({view.data}, {view.plus(first)}, {bare(text)})")
         else:
-            self.say(f'{where} = ({text}).to_bytes({size}, "big")')
+            self.say(f"{where} = {to_bytes(text, size)}")
 
     def _look_up(self, node: s.Lookup) -> None:
-        name, keys = self.containers[node.container], node.keys
+        found, missing = self._found(node), self._missing(node)
+        into = "".join(f"{self._declare(local.name)}, " for local in node.into)
+        into = into.rstrip(" ") if len(node.into) == 1 else into.rstrip(", ")
+        if node.hit is None:
+            self.say(f"{f'({into})' if into.endswith(',') else into} = {found} or {missing}" if into else found)
+            return
+        hit = self._declare(node.hit)
+        if not into:
+            self.say(f"{hit} = {found} is not None")
+            return
         row = self.names.fresh("row")
-        kind = self.tables[node.container].kind if node.container in self.tables else "state"
-        if kind == "array":
-            index = self.names.fresh("index")
-            self.say(f"{index} = {bare(self.words.text(keys[0]))}")
-            self.say(f"{row} = {name}[{index}] if {index} < len({name}) else None")
-        else:
-            key = bare(self.words.text(keys[0])) if kind in {"lpm", "range"} else self._row(keys)
-            self.say(f"{row} = {name}.get({key})")
-        if node.hit is not None:
-            self.say(f"{self._declare(node.hit)} = {row} is not None")
-        for i, local in enumerate(node.into):
-            zero = "0" if isinstance(local.type, Bits) else repr(bytes(getattr(local.type, "size", 0) or 0))
-            self.say(f"{self._declare(local.name)} = {row}[{i}] if {row} is not None else {zero}")
+        self.say(f"{row} = {found}")
+        self.say(f"{hit} = {row} is not None")
+        self.say(f"{f'({into})' if into.endswith(',') else into} = {row} or {missing}")
+
+    def _found(self, node: s.Lookup) -> str:
+        """Return the expression of the row that a look-up finds, or of None."""
+        table = self.tables.get(node.container)
+        one = table is not None and table.kind != "exact"
+        key = bare(self.words.text(node.keys[0])) if one else self._row(node.keys)
+        return f"{self.containers[node.container]}.get({key})"
+
+    @staticmethod
+    def _missing(node: s.Lookup) -> str:
+        """Return the row of zeros that stands for one that is not there."""
+        return repr(tuple(zero(local.type) for local in node.into))
 
     def _push(self, header: str, given: tuple[tuple[str, e.Expr], ...]) -> None:
         values = [(name, self.words.text(value)) for name, value in given]
-        kept = [(name, self.names.fresh(name)) for name, _ in values]
-        for (_, text), (_, local) in zip(values, kept, strict=True):
-            self.say(f"{local} = {bare(text)}")
+        kept = [(name, self._kept(name, text)) for name, text in values]
         size = self.program.header(header).size
         self.say(f"packet[:0] = bytes({size})")
         self._shift(size)
@@ -184,12 +207,21 @@ class Body:
         for name, local in kept:
             self._write(header, name, local)
 
+    def _kept(self, name: str, text: str) -> str:
+        """Return a value that outlasts a change of the packet."""
+        if text.isidentifier() or text.isalnum():
+            return text
+        local = self.names.fresh(name)
+        self.say(f"{local} = {bare(text)}")
+        return local
+
     def _pop(self, header: str, otherwise: s.Body) -> None:
         size = self.program.header(header).size
         self.say(f"if len(packet) < {size}:")
         self._inside(otherwise)
         taken = self.names.fresh(header)
-        self.say(f"{taken} = bytes(packet[:{size}])")
+        if any(isinstance(n, e.Field) and n.header == header for n in walk(self.program.blocks)):
+            self.say(f"{taken} = bytes(packet[:{size}])")
         self.say(f"del packet[:{size}]")
         self._shift(-size)
         self.views[header] = View(taken, "0")
@@ -198,7 +230,8 @@ class Body:
         """Let the headers known so far begin `size` bytes later."""
         for name, view in self.views.items():
             if view.data == "packet":
-                self.views[name] = View("packet", str(int(view.at) + size) if view.at.isdigit() else f"({view.at} + {size})")
+                at = str(int(view.at) + size) if view.at.isdigit() else f"({view.at} + {size})"
+                self.views[name] = View("packet", at)
 
     def _fix(self, node: s.FixChecksum) -> None:
         view = self.views[node.checksum.header]
@@ -208,13 +241,6 @@ class Body:
         self.say(f"fix_checksum({view.data}, {at}, {old}, {new}, {count}, optional={node.optional})")
 
 
-def bare(text: str) -> str:
-    """Return `text` without the parentheses around the whole of it."""
-    if not (text.startswith("(") and text.endswith(")")):
-        return text
-    depth = 0
-    for at, c in enumerate(text):
-        depth += (c == "(") - (c == ")")
-        if depth == 0 and at < len(text) - 1:
-            return text
-    return text[1:-1]
+def zero(type_: Type) -> int | bytes:
+    """Return the value of a word or of bytes that were never set."""
+    return bytes(type_.size or 0) if isinstance(type_, Bytes) else 0

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import keyword
+import re
 from typing import TYPE_CHECKING
 
 from attrs import define, field
 
 from bertha_ir.backends.names import Names, comment
-from bertha_ir.backends.python.body import INDENT, Body, bare
-from bertha_ir.backends.python.records import record
-from bertha_ir.backends.python.words import View, Words
+from bertha_ir.backends.python.body import INDENT, Body, zero
+from bertha_ir.backends.python.flow import changes_packet, ends_always, sets_payload
+from bertha_ir.backends.python.head import head
+from bertha_ir.backends.python.records import Record
+from bertha_ir.backends.python.words import View, Words, as_bytes, bare
 from bertha_ir.backends.reach import Reach
+from bertha_ir.expr import Field
 from bertha_ir.program import ADDRESS
-from bertha_ir.types import bit_width
+from bertha_ir.stmt import Pop, Push
+from bertha_ir.types import Bytes
 from bertha_ir.walk import walk
 
 if TYPE_CHECKING:
     from bertha_ir.backends.base import Unit
     from bertha_ir.program import Block, DeviceProgram, ParseState, State, Table
 
-RESERVED = frozenset(keyword.kwlist) | frozenset(
-    "match case type self packet data src dst src_ip src_port dst_ip dst_port size value U16 U32 U64 SECRETS TABLES STATES"
-    " run encode decode primitives fix_checksum Ranges Prefixes Rows Secrets Struct NamedTuple Endpoint bytes bytearray int"
-    " len range hex repr print object".split()
-)
-ADDRESSES = "(src_ip, src_port), (dst_ip, dst_port)"
+WORDS = """
+    match case type self packet data src dst src_ip src_port dst_ip dst_port size value bits U16 U32 U64 SECRETS
+    run encode decode primitives fix_checksum BitStruct Ranges Prefixes Rows Secrets Struct NamedTuple
+    bytes bytearray int len range
+"""
+RESERVED = frozenset(keyword.kwlist) | frozenset(WORDS.split())
 
 
 @define
@@ -36,11 +41,14 @@ class Source:
     names: Names = field(factory=lambda: Names(RESERVED))
     containers: dict[str, str] = field(init=False)
     headers: dict[str, str] = field(init=False)
+    records: dict[str, Record] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        items = (*self.program.tables, *self.program.states)
+        items: tuple[Table | State, ...] = (*self.program.tables, *self.program.states)
         self.containers = {i.name: self.names.fresh(i.name) for i in items}
-        self.headers = {h.name: self.names.fresh(h.name) for h in self.program.headers}
+        self.headers = {h.name: self.names.fresh(f"at_{h.name}") for h in self.program.headers}
+        ours = (m for m in self.unit.messages if m.name == self.program.message)
+        self.records = {m.name: Record.of(m, self.names) for m in ours}
 
     @property
     def program(self) -> DeviceProgram:
@@ -50,127 +58,139 @@ class Source:
     @property
     def text(self) -> str:
         """The module."""
-        function = self._run() if self.program.root in {"frame", "datagram"} else self._codec()
-        messages = {m.name: m for m in self.unit.messages}
-        records = [record(messages[self.program.message])] if self.program.message else []
+        function = "\n".join(self._run() if self.program.root in {"frame", "datagram"} else self._codec())
         data = [
+            *(["SECRETS = Secrets()"] if "SECRETS[" in function else []),
             *(_table(self.containers[t.name], t) for t in self.program.tables),
             *(_state(self.containers[t.name], t) for t in self.program.states),
         ]
-        secrets = ["SECRETS = Secrets()"] if any("SECRETS[" in line for line in function) else []
-        body = "\n\n\n".join(["\n".join(secrets + data)] * bool(secrets + data) + records + ["\n".join(function)])
-        return f"{self._head(body)}\n\n{body}\n"
+        records = [r.text(function) for r in self.records.values() if r.name in function]
+        return head(self._title(), data, [*records, function])
 
-    def _head(self, body: str) -> str:
-        ops = comment(", ".join(op for block in self.program.blocks for op in block.ops))
-        lines = [
-            f'"""{comment(self.program.name)}: what {comment(self.program.device)} runs in a process: {ops}.',
-            "",
-            "Written by Bertha; changes are lost when it is compiled again.",
-            '"""',
-            "",
-        ]
-        used = [n for n in ("Prefixes", "Ranges", "Rows", "Secrets", "fix_checksum") if f"{n}(" in body]
-        standard = [("Struct", "struct"), ("NamedTuple", "typing")]
-        lines += [f"from {module} import {n}" for n, module in standard if f"{n}(" in body or f"({n})" in body]
-        structs = [(n, code) for n, code in (("U16", "H"), ("U32", "I"), ("U64", "Q")) if f"{n}." in body]
-        if structs and "from struct import Struct" not in lines:
-            lines.insert(5, "from struct import Struct")
-        lines += [""] * (lines[-1] != "")
-        lines += ["from bertha_ir.runtime import primitives"] * ("primitives." in body)
-        lines += [f"from bertha_ir.runtime.state import {', '.join(used)}"] * bool(used)
-        lines += ["", *(f'{n} = Struct(">{code}")' for n, code in structs)]
-        return "\n".join(lines).rstrip("\n")
+    def _title(self) -> str:
+        ops = ", ".join(op for block in self.program.blocks for op in block.ops)
+        name, device = comment(self.program.name), comment(self.program.device)
+        return f"{name}: what {device} runs in a process: {comment(ops)}."
 
     def _run(self) -> list[str]:
         """Return the function from (data, src, dst) to (verdict, data, src, dst)."""
-        addressed = any(getattr(n, "header", None) == ADDRESS for n in walk(self.program.blocks))
-        lines = [
-            "def run(data, src=(0, 0), dst=(0, 0)):",
-            f'{INDENT}"""Return (verdict, data, src, dst) for one packet; the verdict is `pass`, `drop` or `bounce`."""',
-            f"{INDENT}size = len(data)",
-            *self._parse(),
-        ]
+        lines = self._parse()
         for block in self.program.blocks:
-            lines += self._taken(block, addressed=addressed)
-        return [*lines, f'{INDENT}return "pass", bytes(data), src, dst']
+            lines += self._taken(block)
+        if not lines[-1].startswith(f"{INDENT}return "):
+            lines.append(f'{INDENT}return "pass", data, src, dst')
+        sized = [f"{INDENT}size = len(data)"] * any(re.search(r"\bsize\b", line) for line in lines)
+        return [
+            "def run(data, src=(0, 0), dst=(0, 0)):",
+            f'{INDENT}"""Return (verdict, data, src, dst) of a packet; the verdict is `pass`, `drop` or `bounce`."""',
+            *sized,
+            *lines,
+        ]
 
     def _parse(self) -> list[str]:
+        """Return the lines that find the headers: a variable holds each one's offset, or -1 when it is not there.
+
+        The first header's offset is 0, and it is there when the packet is long enough.
+        """
         if not self.program.parser:
             return []
-        order = Reach.of(self.program).order
-        first, *others = [self.headers[s.header] for s in order]
-        lines = [f"{INDENT}{' = '.join(others)} = -1"] if others else []
-        lines.append(f"{INDENT}{first} = 0")
-        return [*lines, *(line for state in order for line in self._state(state))]
-
-    def _state(self, state: ParseState) -> list[str]:
-        """Return the lines that extract a header: its variable holds its offset, or -1 when it is not there."""
-        name, header = self.headers[state.header], self.program.header(state.header)
-        lines = [f"{INDENT}if {name} < 0 or {name} + {header.size} > size:", f"{INDENT * 2}{name} = -1"]
-        views = {state.header: View("data", name)}
-        words = Words(self.program, views, {}, lines.append, self.names.fresh)
-        for transition in state.transitions:
-            tests = [f"{words.text_of(state.header, n)} == {v:#x}" for n, v in transition.when] or ["True"]
-            lines.append(f"{INDENT}elif {' and '.join(tests)}:")
-            lines.append(f"{INDENT * 2}{self.headers[transition.to]} = {name} + {header.size}")
+        first, *others = Reach.of(self.program).order
+        lines = [f"{INDENT}{' = '.join(self.headers[s.header] for s in others)} = -1"] if others else []
+        if first.transitions:
+            lines.append(f"{INDENT}if size >= {self.program.header(first.header).size}:")
+            lines += self._transitions(first, "if", 2)
+        for state in others:
+            name, end = self.headers[state.header], self.program.header(state.header).size
+            lines += [f"{INDENT}if {name} < 0 or {name} + {end} > size:", f"{INDENT * 2}{name} = -1"]
+            lines += self._transitions(state, "elif", 1)
         return lines
 
-    def _taken(self, block: Block, *, addressed: bool) -> list[str]:
-        present = [f"{self.headers[h]} >= 0" for h in block.needs if h != ADDRESS]
+    def _transitions(self, state: ParseState, word: str, depth: int) -> list[str]:
+        """Return the branches that set the offset of the header behind this one; the first is an `if` or `elif`."""
         lines: list[str] = []
-        depth = 1
-        if present:
-            lines.append(f"{INDENT}if {' and '.join(present)}:")
-            depth += 1
-        views = {h: View("packet", name) for h, name in self.headers.items()}
-        body = Body(
-            self.program, self.names, self.containers, self._ends(addressed=addressed), views, depth, lines
-        )  # fmt: skip
-        body.say("packet = bytearray(data)")
-        if addressed:
-            body.say("(src_ip, src_port), (dst_ip, dst_port) = src, dst")
+        view = self._view(state.header, "data")
+        words = Words(self.program, {state.header: view}, {}, lines.append, self.names.fresh)
+        for transition in state.transitions:
+            tests = [f"{words.text_of(state.header, n)} == {v:#x}" for n, v in transition.when] or ["True"]
+            lines.append(f"{INDENT * depth}{word} {' and '.join(tests)}:")
+            behind = view.plus(self.program.header(state.header).size)
+            lines.append(f"{INDENT * (depth + 1)}{self.headers[transition.to]} = {behind}")
+            word = "elif"
+        return lines
+
+    def _view(self, header: str, buffer: str) -> View:
+        first = self.program.parser[0].header if self.program.parser else None
+        return View(buffer, "0" if header == first else self.headers[header])
+
+    def _present(self, header: str) -> str:
+        if header == self.program.parser[0].header:
+            return f"size >= {self.program.header(header).size}"
+        return f"{self.headers[header]} >= 0"
+
+    def _taken(self, block: Block) -> list[str]:
+        """Return the lines that run a block if it takes the packet."""
+        changes = changes_packet(block.body)
+        buffer = "packet" if changes else "data"
+        ends, ways = self._ends(block, buffer)
+        views = {h: self._view(h, "data") for h in self.headers}
+        body = Body(self.program, self.names, self.containers, ends, views, buffer=buffer)
+        tests = [self._present(h) for h in block.needs if h != ADDRESS]
+        if tests:
+            body.say(f"if {' and '.join(tests)}:")
+            body.depth += 1
+        for way in ways:
+            body.say(f"{way}_ip, {way}_port = {way}")
         guard = bare(body.words.text(block.guard))
         if guard != "True":
             body.say(f"if {guard}:")
             body.depth += 1
+        if changes:
+            body.say("packet = bytearray(data)")
+            views.update({h: self._view(h, "packet") for h in self.headers})
         if block.body:
             body.body(block.body)
-        body.say(f"return {body.ends['pass']}")
-        return lines
+        if not ends_always(block.body):
+            body.say(f"return {ends['pass']}")
+        return body.lines
 
     @staticmethod
-    def _ends(*, addressed: bool) -> dict[str, str]:
-        where = ADDRESSES if addressed else "src, dst"
-        return {
-            "pass": f'"pass", bytes(packet), {where}',
-            "drop": f'"drop", bytes(data), {where}',
-            "bounce": f'"bounce", bytes(packet), {where}',
-        }
+    def _ends(block: Block, buffer: str) -> tuple[dict[str, str], list[str]]:
+        """Return what each verdict returns, and which of `src` and `dst` the block sees in parts."""
+        seen = {n.name for n in walk((block.guard, block.body)) if isinstance(n, Field) and n.header == ADDRESS}
+        ways = [way for way in ("src", "dst") if any(name.startswith(way) for name in seen)]
+        where = ", ".join(f"({way}_ip, {way}_port)" if way in ways else way for way in ("src", "dst"))
+        ends = {v: f'"{v}", {as_bytes(buffer)}, {where}' for v in ("pass", "bounce")}
+        return ends | {"drop": f'"drop", data, {where}'}, ways
 
     def _codec(self) -> list[str]:
         """Return the function of an end: from a record to bytes, or from bytes to a record; None for a drop."""
         (block,) = self.program.blocks
-        sends = self.program.root == "send"
-        record_name = self.program.message
-        start = "value" if sends and record_name else "data"
-        result = "value" if not sends and record_name else "bytes(packet)"
-        verb = "encode" if sends else "decode"
-        what = "the payload to send" if sends else "what was received"
+        sends, record = self.program.root == "send", self.records.get(self.program.message or "")
+        buffer = "packet" if any(isinstance(n, Push | Pop) for n in walk(block.body)) else "data"
+        given = f"value: {record.name}" if sends and record else "data: bytes"
+        result = "value" if record and not sends else as_bytes(buffer)
+        kind = record.name if record and not sends else "bytes"
+        names = {message: r.name for message, r in self.records.items()}
         ends = {"pass": result, "drop": "None", "bounce": "None"}
-        lines = [f"def {verb}({start}):", f'{INDENT}"""Return {what}, or None when it is dropped."""']
-        lines.append(f"{INDENT}packet = bytearray({'data' if start == 'data' else ''})")
-        body = Body(self.program, self.names, self.containers, ends, {}, 1, lines)
+        body = Body(self.program, self.names, self.containers, ends, {}, buffer=buffer, records=names)
+        if buffer == "packet":
+            body.say(f"packet = bytearray({'' if sends and record else 'data'})")
+        elif sends and record and not sets_payload(block.body):
+            body.say('data = b""')
         if block.body:
             body.body(block.body)
-        body.say(f"return {result}")
-        return lines
+        if not ends_always(block.body):
+            body.say(f"return {result}")
+        return [
+            f"def {'encode' if sends else 'decode'}({given}) -> {kind} | None:",
+            f'{INDENT}"""Return {"what to send" if sends else "what was received"}, or None when it is dropped."""',
+            *body.lines,
+        ]
 
 
 def _table(name: str, table: Table) -> str:
     if table.kind == "array":
-        rows = [repr(entry.values) for entry in sorted(table.entries, key=lambda x: x.match)]
-        return f"{name} = [{', '.join(rows)}]"
+        return f"{name} = {{{', '.join(f'{x.match[0]}: {x.values!r}' for x in table.entries)}}}"
     if table.kind == "exact":
         return f"{name} = {{{', '.join(f'{x.match!r}: {x.values!r}' for x in table.entries)}}}"
     rows = [repr((*x.match, x.values)) for x in table.entries]
@@ -179,8 +199,6 @@ def _table(name: str, table: Table) -> str:
 
 
 def _state(name: str, state: State) -> str:
-    widths = tuple(None if type(v).__name__ == "Bytes" else bit_width(v) for v in state.values)
+    widths = tuple(zero(v) if isinstance(v, Bytes) else v.width for v in state.values)
     evicts = ", evicts=True" if state.evicts else ""
     return f"{name} = Rows({len(state.keys)}, {widths!r}, {state.size}{evicts})"
-
-

@@ -9,6 +9,7 @@ from attrs import define, field, fields, has
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
 from bertha_ir.backends.python import codes
+from bertha_ir.backends.python.flow import ends_always
 from bertha_ir.diagnostics import Collector
 from bertha_ir.program import ADDRESS
 
@@ -65,6 +66,10 @@ class _Check:
     def _one(self, node: Any, span: Span | None, *, nested: bool) -> None:  # noqa: ANN401
         framed = self.program.root == "frame"
         match node:
+            case s.Pop(_, otherwise) if not ends_always(otherwise):
+                self.found.add(
+                    codes.CH301NestedHeader, "a body goes on without the header it pops", span, "end it with `drop;`"
+                )
             case s.Push() | s.Pop() if nested:
                 self.found.add(
                     codes.CH301NestedHeader, "a header is pushed or popped under a condition", span, "do it at the top"

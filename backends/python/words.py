@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import define
+from attrs import Factory, define
 
 from bertha_ir import expr as e
 from bertha_ir.primitives import PRIMITIVES
@@ -36,13 +36,17 @@ class View:
 
 @define
 class Words:
-    """Prints expressions of one program. `say` takes statements that must run before what is being printed."""
+    """Prints expressions of one program. `say` takes statements that must run before what is being printed; `buffer`
+    is the variable with the payload, a `bytearray` if it is called `packet`; `records` names the messages' classes.
+    """
 
     program: DeviceProgram
     views: Mapping[str, View]
     locals: Mapping[str, str]
     say: Callable[[str], None]
     fresh: Callable[[str], str]
+    buffer: str = "data"
+    records: Mapping[str, str] = Factory(dict)
 
     def text(self, node: e.Expr) -> str:  # noqa: C901, PLR0911, PLR0912  (one row a node)
         """Return the Python expression of equal value."""
@@ -54,7 +58,7 @@ class Words:
             case e.Secret(name):
                 return f"SECRETS[{name!r}]"
             case e.Payload():
-                return "bytes(packet)"
+                return as_bytes(self.buffer)
             case e.Value():
                 return "value"
             case e.Field(header, name):
@@ -67,8 +71,10 @@ class Words:
                 return self._cast(of, node)
             case e.Choose(condition, yes, no):
                 return f"({self.text(yes)} if {self.text(condition)} else {self.text(no)})"
+            case e.Size(e.Payload()):
+                return f"len({self.buffer})"
             case e.Size(of):
-                return f"len({self.text(of)})"
+                return f"len({bare(self.text(of))})"
             case e.FrameSize():
                 return "size"
             case e.HeaderOffset(header):
@@ -85,7 +91,7 @@ class Words:
         first, size, shift, width = self.place(header, name)
         view = self.views[header]
         if isinstance(self.program.header(header).field(name).type, Bytes):
-            return f"bytes({view.data}[{view.plus(first)}:{view.plus(first + size)}])"
+            return as_bytes(f"{view.data}[{view.plus(first)}:{view.plus(first + size)}]")
         if size == 1:
             value = f"{view.data}[{view.plus(first)}]"
         elif size in STRUCTS:
@@ -138,8 +144,8 @@ class Words:
             case Bytes(), Bits():
                 return f'int.from_bytes({inner}, "big")'
             case Bits(), Bytes(size):
-                return f'{inner}.to_bytes({size}, "big")' if not inner.isdigit() else f'({inner}).to_bytes({size}, "big")'
-            case Bits(old), Bits(new) if new < old:
+                return to_bytes(inner, size or 0)
+            case Bits(), Bits(new) if new < width_of(of):
                 return f"({inner} & {_mask(node)})"
             case _:
                 return inner
@@ -147,14 +153,14 @@ class Words:
     def _call(self, node: e.Call) -> str:
         primitive = PRIMITIVES[node.primitive]
         if node.primitive == "pack":
-            return f"pack_{node.arguments[0].type.message}(value)"  # type: ignore[union-attr]  # a record
-        arguments = [self.text(a) for a in node.arguments]
+            return f"pack_{self.records[node.arguments[0].type.message]}(value)"  # type: ignore[union-attr]  # a record
+        arguments = [bare(self.text(a)) for a in node.arguments]
         if node.primitive == "unpack":
-            return f"unpack_{node.type.message}({arguments[0]})"  # type: ignore[union-attr]  # a record
+            return f"unpack_{self.records[node.type.message]}({arguments[0]})"  # type: ignore[union-attr]  # a record
         if "any" in primitive.arguments:
             (key,) = node.arguments
             if isinstance(key.type, Bits):
-                arguments = [f'({arguments[0]}).to_bytes({(key.type.width + 7) // 8}, "big")']
+                arguments = [to_bytes(self.text(key), (key.type.width + 7) // 8)]
         return f"primitives.{node.primitive}({', '.join(arguments)})"
 
     def _short(self, node: e.Expr) -> str:
@@ -166,8 +172,52 @@ class Words:
         if isinstance(node, e.Const | e.Local):
             return text
         name = self.fresh("step")
-        self.say(f"{name} = {text}")
+        self.say(f"{name} = {bare(text)}")
         return name
+
+
+def width_of(node: e.Expr) -> int:  # noqa: PLR0911  (one row a node)
+    """Return how many bits the value of a word can take, which may be fewer than its type has."""
+    width = bit_width(node.type) or 0
+    match node:
+        case e.Const(int(value)):
+            return value.bit_length()
+        case e.Cast(of) if isinstance(of.type, Bits):
+            return min(width, width_of(of))
+        case e.Binary(">>", of, e.Const(int(shift))):
+            return max(width_of(of) - shift, 0)
+        case e.Binary("%", of, e.Const(int(divisor))) if divisor:
+            return min(width_of(of), (divisor - 1).bit_length())
+        case e.Binary("/", of, _):
+            return width_of(of)
+        case e.Binary("&", left, right):
+            return min(width_of(left), width_of(right))
+        case e.Binary("|" | "^", left, right):
+            return max(width_of(left), width_of(right))
+        case _:
+            return width
+
+
+def as_bytes(buffer: str) -> str:
+    """Return the expression that gives a variable's content, or a slice of it, as `bytes`."""
+    return f"bytes({buffer})" if buffer.startswith("packet") else buffer
+
+
+def to_bytes(text: str, size: int) -> str:
+    """Return the expression of a word as so many bytes."""
+    return f'{text if text.isidentifier() else f"({bare(text)})"}.to_bytes({size}, "big")'
+
+
+def bare(text: str) -> str:
+    """Return `text` without the parentheses around the whole of it."""
+    if not (text.startswith("(") and text.endswith(")")) or "'" in text or '"' in text:
+        return text
+    depth = 0
+    for at, c in enumerate(text):
+        depth += (c == "(") - (c == ")")
+        if depth == 0 and at < len(text) - 1:
+            return text
+    return text[1:-1]
 
 
 def _mask(node: e.Expr) -> str:

@@ -38,11 +38,12 @@ class Outcome:
 
 @define
 class Machine:
-    """A device program with its state. Tables are the program's own and may be replaced in `tables`."""
+    """A device program with its state, and the key material that it asks for by name."""
 
     program: DeviceProgram
     inputs: Callable[[str], int] = no_inputs
     messages: dict[str, Message] = field(factory=dict)
+    secrets: dict[str, bytes] = field(factory=dict)
     states: StateStore = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -58,6 +59,7 @@ class Machine:
             self.inputs,
             {h.name: h for h in self.program.headers},
             self.messages,
+            self.secrets,
         )
         self._parse(packet)
         for block in self.program.blocks:

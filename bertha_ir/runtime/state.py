@@ -11,12 +11,12 @@ Row = tuple[int | bytes, ...]
 
 
 class Rows:
-    """State: a bounded map of rows, or one cell (`keys` 0). `widths`: the bits of each value, None for bytes."""
+    """State: a bounded map of rows, or one cell (`keys` 0). `widths`: the bits of each value; of bytes, their zero."""
 
-    def __init__(self, keys: int, widths: tuple[int | None, ...], size: int, *, evicts: bool = False) -> None:
+    def __init__(self, keys: int, widths: tuple[int | bytes, ...], size: int, *, evicts: bool = False) -> None:
         self._rows: OrderedDict[Key, Row] = OrderedDict()
         self._size, self._evicts, self._widths = size, evicts, widths
-        self._zero = tuple(b"" if w is None else 0 for w in widths)
+        self._zero = tuple(w if isinstance(w, bytes) else 0 for w in widths)
         self._absent = None if keys else self._zero
 
     def get(self, key: Key) -> Row | None:
@@ -42,7 +42,7 @@ class Rows:
         """Add to each value, wrapping at its width; what is not there counts as zero."""
         old = self.get(key) or self._zero
         pairs = zip(old, row, self._widths, strict=True)
-        self.set(key, tuple((int(a) + b) % (1 << (w or 0)) for a, b, w in pairs))
+        self.set(key, tuple((int(a) + b) % (1 << int(w)) for a, b, w in pairs))
 
     def delete(self, key: Key) -> None:
         """Forget a row, if it is there."""
@@ -87,6 +87,40 @@ class Prefixes:
         return None
 
 
+class BitStruct:
+    """`struct.Struct` for fields of any width, most significant bit first: `BitStruct("3 13 4s")` is three bits,
+    thirteen bits and four bytes.
+    """
+
+    def __init__(self, fields: str) -> None:
+        words = fields.split()
+        self._bytes = [word.endswith("s") for word in words]
+        self._widths = [8 * int(w[:-1]) if w.endswith("s") else int(w) for w in words]
+        self.size = sum(self._widths) // 8
+
+    def pack(self, *values: int | bytes) -> bytes:
+        """Return the bytes of the fields; ValueError when a value does not fit its field."""
+        whole = 0
+        for value, width, is_bytes in zip(values, self._widths, self._bytes, strict=True):
+            number = int.from_bytes(value, "big") if isinstance(value, bytes) else value
+            fits = len(value) * 8 == width if isinstance(value, bytes) else not is_bytes and 0 <= value < 1 << width
+            if not fits:
+                msg = f"{value!r} does not fit a field of {width} bits"
+                raise ValueError(msg)
+            whole = whole << width | number
+        return whole.to_bytes(self.size, "big")
+
+    def unpack_from(self, data: bytes) -> list[int | bytes]:
+        """Return the fields at the beginning of the data, which is long enough."""
+        whole, left = int.from_bytes(data[: self.size], "big"), 8 * self.size
+        values: list[int | bytes] = []
+        for width, is_bytes in zip(self._widths, self._bytes, strict=True):
+            left -= width
+            number = whole >> left & ((1 << width) - 1)
+            values.append(number.to_bytes(width // 8, "big") if is_bytes else number)
+        return values
+
+
 class Secrets(dict[str, bytes]):
     """Key material by name. Asking for a name that was not given says so."""
 
@@ -95,8 +129,10 @@ class Secrets(dict[str, bytes]):
         raise LookupError(msg)
 
 
-def fix_checksum(packet: bytearray, at: int, old: int, new: int, words: int, *, optional: bool) -> None:
-    """Update the Internet checksum at byte `at` for a value of `words` 16-bit words that changed (RFC 1624, equation 3).
+def fix_checksum(  # noqa: PLR0913  (as many as the update has inputs)
+    packet: bytearray, at: int, old: int, new: int, words: int, *, optional: bool
+) -> None:
+    """Update the Internet checksum at byte `at` for a value of `words` 16-bit words that changed (RFC 1624, eqn. 3).
 
     With `optional`, 0 means that there is none and stays, and a result of 0 is written as 0xffff (RFC 768).
     """

@@ -4,6 +4,7 @@ and hands it to the first block that takes it.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from attrs import define, field
@@ -12,8 +13,9 @@ from bertha_ir import expr as e
 from bertha_ir import stmt as s
 from bertha_ir.backends.ebpf.block import CONTEXT, BlockPrinter, Verdicts, bare
 from bertha_ir.backends.ebpf.maps import Container, container_of, contents, declaration
+from bertha_ir.backends.ebpf.names import CNames
 from bertha_ir.backends.ebpf.words import Words, literal
-from bertha_ir.backends.names import Names, comment
+from bertha_ir.backends.names import comment
 from bertha_ir.backends.reach import Reach
 from bertha_ir.walk import walk
 
@@ -22,81 +24,6 @@ if TYPE_CHECKING:
 
     from bertha_ir.program import Block, DeviceProgram, ParseState
 
-RESERVED = frozenset(
-    [
-        "alignas",
-        "alignof",
-        "asm",
-        "auto",
-        "bool",
-        "break",
-        "case",
-        "char",
-        "const",
-        "constexpr",
-        "continue",
-        "default",
-        "do",
-        "double",
-        "else",
-        "enum",
-        "extern",
-        "false",
-        "float",
-        "for",
-        "goto",
-        "if",
-        "inline",
-        "int",
-        "long",
-        "nullptr",
-        "register",
-        "restrict",
-        "return",
-        "short",
-        "signed",
-        "sizeof",
-        "static",
-        "static_assert",
-        "struct",
-        "switch",
-        "thread_local",
-        "true",
-        "typedef",
-        "typeof",
-        "union",
-        "unsigned",
-        "void",
-        "volatile",
-        "while",
-        "NULL",
-        "HIDE",
-        "NOT_TAKEN",
-        "ctx",
-        "data",
-        "end",
-        "frame_size",
-        "at",
-        "at_offset",
-        "length",
-        "prefix",
-        "count",
-        "rows",
-        "present",
-        "change_16",
-        "change_32",
-        "folded",
-        "difference",
-        "fix_checksum",
-        "fix_optional_checksum",
-        "LICENSE",
-        "SEC",
-        "linux",
-        "unix",
-        "i386",
-        "errno",
-    ]
-)
 XDP = Verdicts("XDP_PASS", "XDP_DROP", "XDP_TX", helper=False)
 TC_EGRESS = Verdicts("TC_ACT_UNSPEC", "TC_ACT_SHOT", "TC_ACT_REDIRECT", helper=True)
 
@@ -166,7 +93,7 @@ class Source:
     """One program as C. `text` is the file, `maps` what a loader must know of its maps."""
 
     program: DeviceProgram
-    names: Names = field(factory=lambda: Names(RESERVED))
+    names: CNames = field(factory=CNames)
     name: str = field(init=False)
     containers: dict[str, Container] = field(init=False)
     headers: dict[str, str] = field(init=False)
@@ -201,7 +128,7 @@ class Source:
     def text(self) -> str:
         """The C file."""
         blocks = [self._block(block) for block in self.program.blocks]
-        called = {name for name in FUNCTIONS if any(f"{name}(" in block for block in blocks)}
+        called = {name for name in FUNCTIONS if any(re.search(rf"\b{name}\(", block) for block in blocks)}
         called |= {"folded"} if called & set(USES_FOLDED) else set()
         functions = [text for name, text in FUNCTIONS.items() if name in called]
         tables = [declaration(c) + "\n" for c in self.containers.values()]

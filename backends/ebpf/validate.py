@@ -17,7 +17,7 @@ from bertha_ir.primitives import PRIMITIVES
 
 if TYPE_CHECKING:
     from bertha_ir.diagnostics import Code, Diagnostic
-    from bertha_ir.program import DeviceProgram
+    from bertha_ir.program import Block, DeviceProgram
     from bertha_ir.source import Span
 
 HOST = "keep the op on a host"
@@ -46,7 +46,9 @@ def validate(program: DeviceProgram) -> tuple[Diagnostic, ...]:
         check.report(codes.CH320NoFrames, f"the kernel's hooks see frames, not a `{program.root}`", None)
         return tuple(check.found.found)
     check.containers()
+    check.parser()
     for block in program.blocks:
+        check.needs(block)
         check.node(block.guard, program.span)
         check.node(block.body, program.span)
     return tuple(check.found.found)
@@ -75,6 +77,20 @@ class _Check:
             if table.kind == "lpm" and table.keys[0].width % 8:
                 message = f"`{table.name}` matches prefixes of {table.keys[0].width} bits, not of whole bytes"
                 self.report(codes.CH324TooWide, message, table.span)
+
+    def parser(self) -> None:
+        for state in self.program.parser:
+            for name in dict.fromkeys(n for t in state.transitions for n, _ in t.when):
+                wide = self.program.header(state.header).field(name).width > REGISTER
+                if wide or self._straddles(state.header, name):
+                    message = f"the parser compares `{state.header}.{name}`, which fits no register"
+                    self.report(codes.CH324TooWide, message, None)
+
+    def needs(self, block: Block) -> None:
+        for header in block.needs:
+            if header in self.uncertain:
+                message = f"some frames come to `{block.name}` without the header `{header}`"
+                self.report(codes.CH328HeaderMayMiss, message, None)
 
     def node(self, node: Any, span: Span | None) -> None:  # noqa: ANN401  (nodes of every class pass)
         """Check a tree; nodes without a span of their own are reported at the one around them."""

@@ -1,0 +1,183 @@
+/* kv_ingress: what the kernel of h1 runs at XDP: shard.packet.
+ * Written by Bertha; changes are lost when it is compiled again.
+ */
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#define NOT_TAKEN (-2)
+/* Keeps the compiler from knowing where a value comes from, and so from leaving out a check of its range, or computing
+ * with the end of the packet, neither of which the verifier allows.
+ */
+#define HIDE(x) asm volatile("" : "+r"(x))
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+struct shard_shards_row {
+	__u32 v0; __u32 v1;
+};
+struct {
+	__u32 count;
+	struct shard_shards_row rows[64];
+} shard_shards SEC(".data.shard_shards") = {
+	.count = 3,
+	.rows = {
+			{ 0xa000001U, 9001U },
+			{ 0xa000001U, 9002U },
+			{ 0xa000002U, 9003U }
+	},
+};
+
+/* What a changed value adds to the one's complement sum of what a checksum covers (RFC 1624, equation 3). */
+static __always_inline __u32 change_16(__u32 old, __u32 fresh)
+{
+	return (~old & 0xffff) + fresh;
+}
+
+/* As change_16, for two words. */
+static __always_inline __u32 change_32(__u32 old, __u32 fresh)
+{
+	return (~old & 0xffff) + (~old >> 16) + (fresh & 0xffff) + (fresh >> 16);
+}
+
+static __always_inline __u32 folded(__u32 sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (sum & 0xffff) + (sum >> 16);
+}
+
+static __always_inline void fix_checksum(unsigned char *checksum, __u32 delta)
+{
+	__u32 sum = folded((~bpf_ntohs(*(__be16 *)checksum) & 0xffff) + delta);
+
+	*(__be16 *)checksum = bpf_htons(~sum & 0xffff);
+}
+
+/* A checksum of 0 means that there is none; one that comes to 0 is sent as 0xffff (RFC 768). */
+static __always_inline void fix_optional_checksum(unsigned char *checksum, __u32 delta)
+{
+	__u32 sum = folded((~bpf_ntohs(*(__be16 *)checksum) & 0xffff) + delta);
+
+	if (*(__be16 *)checksum)
+		*(__be16 *)checksum = sum == 0xffff ? 0xffff : bpf_htons(~sum & 0xffff);
+}
+
+/* kv_request: shard.packet */
+static __always_inline int take_kv_request(struct xdp_md *ctx, __u32 frame_size, unsigned char *ipv4,
+		unsigned char *udp, unsigned char *KvRequest, __u32 ipv4_at)
+{
+	if (!(bpf_ntohl(*(__be32 *)(ipv4 + 16)) == 0xa000001U))
+		return NOT_TAKEN;
+	if (!((__u32)bpf_ntohs(*(__be16 *)(ipv4 + 2)) <= (frame_size - ipv4_at)))
+		return NOT_TAKEN;
+	if (!((__u32)bpf_ntohs(*(__be16 *)(ipv4 + 2)) >= 28U))
+		return NOT_TAKEN;
+	if (!((__u32)bpf_ntohs(*(__be16 *)(udp + 4)) <= ((__u32)bpf_ntohs(*(__be16 *)(ipv4 + 2)) - 20U)))
+		return NOT_TAKEN;
+	if (!((__u32)bpf_ntohs(*(__be16 *)(udp + 4)) >= 34U))
+		return NOT_TAKEN;
+	__u32 ipv4_delta = 0;
+	__u32 udp_delta = 0;
+	__u64 step = (__u64)(__u32)(__u8)(bpf_be64_to_cpu(*(__be64 *)(KvRequest + 18)) >> 56U);
+	__u64 step_2 = (__u64)(__u32)(__u8)(bpf_be64_to_cpu(*(__be64 *)(KvRequest + 18)) >> 48U);
+	__u64 step_3 = ((((0xcbf29ce484222325ULL ^ step) * 0x100000001b3ULL) ^ step_2) * 0x100000001b3ULL);
+	__u64 step_4 = (__u64)(__u32)(__u8)(bpf_be64_to_cpu(*(__be64 *)(KvRequest + 18)) >> 40U);
+	__u64 step_5 = (__u64)(__u32)(__u8)(bpf_be64_to_cpu(*(__be64 *)(KvRequest + 18)) >> 32U);
+	__u64 step_6 = ((((step_3 ^ step_4) * 0x100000001b3ULL) ^ step_5) * 0x100000001b3ULL);
+	__u64 step_7 = (__u64)(__u32)(__u8)(bpf_be64_to_cpu(*(__be64 *)(KvRequest + 18)) >> 24U);
+	__u64 step_8 = (__u64)(__u32)(__u8)(bpf_be64_to_cpu(*(__be64 *)(KvRequest + 18)) >> 16U);
+	__u64 step_9 = ((((step_6 ^ step_7) * 0x100000001b3ULL) ^ step_8) * 0x100000001b3ULL);
+	__u64 step_10 = (__u64)(__u32)(__u8)(bpf_be64_to_cpu(*(__be64 *)(KvRequest + 18)) >> 8U);
+	__u64 step_11 = (((step_9 ^ step_10) * 0x100000001b3ULL) ^ (__u64)(__u32)(__u8)bpf_be64_to_cpu(*(__be64 *)(KvRequest + 18)));
+	__u32 index = (__u32)((step_11 * 0x100000001b3ULL) % 3ULL);
+	__u32 key = index;
+	HIDE(key);
+	struct shard_shards_row *shard_shards_row = 0;
+	if (key < 64)
+		shard_shards_row = &shard_shards.rows[key];
+	__u32 to_ip = shard_shards_row ? shard_shards_row->v0 : 0;
+	__u32 to_port = shard_shards_row ? shard_shards_row->v1 : 0;
+	ipv4_delta += change_32(bpf_ntohl(*(__be32 *)(ipv4 + 16)), to_ip);
+	udp_delta += change_32(bpf_ntohl(*(__be32 *)(ipv4 + 16)), to_ip);
+	*(__be32 *)(ipv4 + 16) = bpf_htonl(to_ip);
+	udp_delta += change_16((__u32)bpf_ntohs(*(__be16 *)(udp + 2)), to_port);
+	*(__be16 *)(udp + 2) = bpf_htons(to_port);
+	fix_checksum(ipv4 + 10, ipv4_delta);
+	fix_optional_checksum(udp + 6, udp_delta);
+	return XDP_PASS;
+}
+
+SEC("xdp")
+int kv_ingress(struct xdp_md *ctx)
+{
+	unsigned char *data = (unsigned char *)(long)ctx->data;
+	unsigned char *end = (unsigned char *)(long)ctx->data_end;
+	__u32 frame_size = end - data;
+
+	HIDE(frame_size);
+	unsigned char *ipv4 = 0;
+	unsigned char *udp = 0;
+	unsigned char *KvRequest = 0;
+	__u32 ipv4_at = 0;
+	unsigned char *at = data;
+	__u32 at_offset = 0;
+	int verdict;
+
+	if (at + 14 > end) {
+		return XDP_PASS;
+	}
+	if ((__u32)bpf_ntohs(*(__be16 *)(at + 12)) == 2048U) {
+		at += 14;
+		at_offset += 14;
+		goto parse_ipv4;
+	}
+	if ((__u32)bpf_ntohs(*(__be16 *)(at + 12)) == 33024U) {
+		at += 14;
+		at_offset += 14;
+		goto parse_vlan;
+	}
+	return XDP_PASS;
+parse_vlan:
+	if (at + 4 > end) {
+		return XDP_PASS;
+	}
+	if ((__u32)bpf_ntohs(*(__be16 *)(at + 2)) == 2048U) {
+		at += 4;
+		at_offset += 4;
+		goto parse_ipv4;
+	}
+	return XDP_PASS;
+parse_ipv4:
+	if (at + 20 > end) {
+		return XDP_PASS;
+	}
+	ipv4 = at;
+	ipv4_at = at_offset;
+	if (((__u32)*(at + 0) >> 4) == 4U && ((__u32)*(at + 0) & 15U) == 5U && (((__u32)*(at + 6) >> 5) & 1U) == 0U && ((__u32)bpf_ntohs(*(__be16 *)(at + 6)) & 8191U) == 0U && (__u32)*(at + 9) == 17U) {
+		at += 20;
+		at_offset += 20;
+		goto parse_udp;
+	}
+	return XDP_PASS;
+parse_udp:
+	if (at + 8 > end) {
+		return XDP_PASS;
+	}
+	udp = at;
+	if ((__u32)bpf_ntohs(*(__be16 *)(at + 2)) == 4242U) {
+		at += 8;
+		at_offset += 8;
+		goto parse_KvRequest;
+	}
+	return XDP_PASS;
+parse_KvRequest:
+	if (at + 26 > end) {
+		return XDP_PASS;
+	}
+	KvRequest = at;
+	verdict = take_kv_request(ctx, frame_size, ipv4, udp, KvRequest, ipv4_at);
+	if (verdict != NOT_TAKEN)
+		return verdict;
+	return XDP_PASS;
+}

@@ -25,7 +25,7 @@ def source(program, messages=()):
 def imported(text):
     """The module of a text. Named tuples look their module up by name, so it has one while it loads."""
     module = module_from_spec(spec_from_loader("emitted", loader=None))
-    exec(compile(text, "emitted.py", "exec"), module.__dict__)  # noqa: S102  (it is what we test)
+    exec(compile(text, "emitted.py", "exec", dont_inherit=True), module.__dict__)  # noqa: S102  (it is what we test)
     return module
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from bertha_ir.backends.names import Names, comment
-from bertha_ir.types import Bits, bit_width
+from bertha_ir.types import Bits, Bytes, bit_width
 
 if TYPE_CHECKING:
     from bertha_ir.message import Message, MessageField
@@ -57,7 +57,15 @@ class Record:
         rest = f" + value.{self.fields[self.message.fields[-1].name]}" if self.message.has_tail else ""
         return f'''def pack_{self.name}(value):
     """Return the bytes of a record."""
-    return {self.layout}.pack({values}){rest}'''
+{self._checks()}    return {self.layout}.pack({values}){rest}'''
+
+    def _checks(self) -> str:
+        """Return the tests of fields of bytes, which `struct` would fill up or cut instead of refusing them."""
+        sized = [(self.fields[f.name], f.type.size) for f in self.message.fixed_fields if isinstance(f.type, Bytes)]
+        return "".join(
+            f'    if len(value.{name}) != {size}:\n        raise ValueError("`{name}` takes {size} bytes")\n'
+            for name, size in sized
+        )
 
     def _unpack(self) -> str:
         size, tail = self.message.size, self.message.has_tail

@@ -377,6 +377,22 @@ def test_codecs_refuse_what_is_no_message():
         module.unpack_Exact(b"")
 
 
+@pytest.mark.parametrize("layout", ["Query", "Tiny"])
+def test_fields_of_bytes_are_neither_filled_up_nor_cut(layout):
+    """A value too short or too long is refused."""
+    built = compiled(f"serialize({layout}) |> udp(4242)", more=MORE)
+    program = next(p.program for p in built.programs if p.program.root == "send")
+    module = imported(source(program, built.specification.messages))
+    right = [b"" if k is bytes else 0 for k in record_of(module).__annotations__.values()]
+    at, size = (3, 4) if layout == "Query" else (2, 3)
+    for length in (0, size - 1, size + 1):
+        right[at] = bytes(length)
+        with pytest.raises(ValueError, match=f"takes {size} bytes"):
+            module.encode(record_of(module)(*right))
+    right[at] = bytes(size)
+    assert not any(module.encode(record_of(module)(*right)))
+
+
 def test_only_what_is_used_is_printed():
     """No parser, no copies and no names for what a program does not touch."""
     text = source(kv_process())

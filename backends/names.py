@@ -31,7 +31,7 @@ class Names:
 def mangle(name: str) -> str:
     """Return `name` with everything but ASCII letters, digits and `_` replaced; it starts with a letter.
 
-    A leading `_` gets a letter in front: C, and the C preprocessor that P4 passes, keep names of that form to themselves.
+    A leading `_` gets a letter in front: C, and the C preprocessor that P4 passes, keep such names to themselves.
     """
     word = re.sub(r"[^A-Za-z0-9_]", "_", name)[:LONGEST]
     return word if re.match(r"[A-Za-z]", word) else f"x{word}"

@@ -115,7 +115,7 @@ class BlockPrinter:
         self.deltas[change] = name
         self.say(f"__u32 {name} = 0;")
 
-    def _statement(self, node: s.Stmt) -> None:  # noqa: C901  (one row a node)
+    def _statement(self, node: s.Stmt) -> None:  # noqa: C901, PLR0912  (one row a node)
         match node:
             case s.Let(name, value) | s.Assign(e.Local(name), value):
                 if name in self.used:
@@ -148,7 +148,7 @@ class BlockPrinter:
                 raise TypeError(msg)
 
     def _bind(self, name: str, type_: Type, text: str) -> None:
-        """Give a local a value that something reads. A local that is bound again, maybe in an inner block, is the same."""
+        """Give a local a value that something reads. One that is bound again, maybe in an inner block, is the same."""
         if name not in self.used:
             return
         kind = c_type(type_)
@@ -246,7 +246,7 @@ class BlockPrinter:
         self.say("}")
 
     def _once(self, key: e.Expr) -> str:
-        """Return a C variable that holds a key; the compiler does not know its range, so that it keeps bounds checks."""
+        """Return a C variable with a key; the compiler does not know its range, so that it keeps bounds checks."""
         name = self.names.fresh("key")
         self.say(f"{c_type(key.type)} {name} = {bare(self.words.text(key))};")
         self.say(f"HIDE({name});")

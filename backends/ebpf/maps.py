@@ -1,4 +1,4 @@
-"""Tables and state as C: initialised arrays, which an operator may change through the map of their section, and maps."""
+"""Tables and state as C: maps, and initialised arrays, which an operator may change through their section's map."""
 
 from __future__ import annotations
 

@@ -44,7 +44,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 """
 # What blocks call, in an order in which each comes before what uses it.
 FUNCTIONS = {
-    "change_16": """/* What a changed value adds to the one's complement sum of what a checksum covers (RFC 1624, equation 3). */
+    "change_16": """\
+/* What a changed value adds to the one's complement sum of what a checksum covers (RFC 1624, equation 3). */
 static __always_inline __u32 change_16(__u32 old, __u32 fresh)
 {
 	return (~old & 0xffff) + fresh;
@@ -69,7 +70,8 @@ static __always_inline __u32 change_32(__u32 old, __u32 fresh)
 	*(__be16 *)checksum = bpf_htons(~sum & 0xffff);
 }
 """,
-    "fix_optional_checksum": """/* A checksum of 0 means that there is none; one that comes to 0 is sent as 0xffff (RFC 768). */
+    "fix_optional_checksum": """\
+/* A checksum of 0 means that there is none; one that comes to 0 is sent as 0xffff (RFC 768). */
 static __always_inline void fix_optional_checksum(unsigned char *checksum, __u32 delta)
 {
 	__u32 sum = folded((~bpf_ntohs(*(__be16 *)checksum) & 0xffff) + delta);

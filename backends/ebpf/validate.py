@@ -35,7 +35,9 @@ REFUSED: dict[type, tuple[type[Code], str]] = {
     s.Pop: (codes.CH323HeaderMoved, "a kernel program cannot pop a header here"),
 } | {
     stage: (codes.CH329NotLowered, f"`{stage.__name__}` belongs to an earlier stage")
-    for stage in (e.Param, e.ParamField, e.Address, e.Part, e.MakeEndpoint, e.Count, e.Element, e.Match, e.Contains, e.Get)
+    for stage in (
+        e.Param, e.ParamField, e.Address, e.Part, e.MakeEndpoint, e.Count, e.Element, e.Match, e.Contains, e.Get,
+    )
 }  # fmt: skip
 
 

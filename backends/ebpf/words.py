@@ -96,7 +96,7 @@ class Words:
     say: Callable[[str], None]
     fresh: Callable[[str], str]
 
-    def text(self, node: e.Expr) -> str:  # noqa: C901, PLR0911  (one row a node)
+    def text(self, node: e.Expr) -> str:  # noqa: C901, PLR0911, PLR0912  (one row a node)
         """Return the C expression of equal value."""
         match node:
             case e.Const(bool(value)):

@@ -119,7 +119,7 @@ STACKS = {
     "balance": "load_balance(by = Query.wide, backends = [a, b, c]) |> udp(4242)",
     "firewall": "firewall(deny = [192.168.0.0/16]) |> shard(key = Query.id, shards = [a, b]) |> udp(4242)",
     "count": "count(by = Query.kind) |> shard(key = Query.id, shards = [a, c]) |> udp(4242)",
-    "count twice": "count(by = Query.wide) |> count(by = ipv4.src) |> shard(key = Query.odd, shards = [b]) |> udp(4242)",
+    "count twice": "count(by = Query.wide) |> count(by = ipv4.src) |> tag(where = Query.odd, mark = 7) |> udp(4242)",
     "tag": "tag(where = Query.odd, mark = 77) |> tag(where = ipv4.dscp, mark = 46) |> udp(4242)",
     "rewrite": "rewrite(old = 10.0.0.1:4242, new = b) |> udp(4242)",
 }

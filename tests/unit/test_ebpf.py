@@ -117,7 +117,7 @@ def test_hostile_names_are_inert():
 @needs_clang
 @pytest.mark.parametrize("word", [*sorted(RESERVED), "XDP_PASS", "__u32", "bpf_ntohs", "main", "BPF_ANY", "offsetof"])
 def test_words_of_c_are_no_names(word, tmp_path):
-    """A program, header, field, table, state, block and local called like a word of C, or of the printed file, compile."""
+    """Whatever is called like a word of C, of its headers or of the printed file still compiles."""
     named = header(word, (word, 8), ("other", 8))
     value = e.Field(word, word, U8)
     body = (

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Literal
 from attrs import frozen
 
 from bertha_ir.backends.ebpf.words import literal, width_of
+from bertha_ir.program import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bertha_ir.program import DeviceProgram, Entry, State, Table
+    from bertha_ir.program import DeviceProgram, Entry, Table
 
 ROWS = 256  # how many rows a look-up compares one after another at the most
 
@@ -51,12 +52,11 @@ def _member(widths: tuple[int, ...]) -> str:
 def container_of(item: Table | State, name: str) -> Container:
     """Return how a table or a state is kept."""
     keys, values = tuple(width_of(k) for k in item.keys), tuple(width_of(v) for v in item.values)
-    if not hasattr(item, "entries"):
-        kind = "array" if not keys else "lru_hash" if item.evicts else "hash"  # type: ignore[union-attr]
+    if isinstance(item, State):
+        kind = "array" if not keys else "lru_hash" if item.evicts else "hash"
         return Container(name, "map", kind, keys, values, item.size)
-    table: Table = item  # type: ignore[assignment]  # only tables have entries
-    in_place = table.kind in {"array", "range"} or (table.kind == "exact" and table.size <= ROWS)
-    return Container(name, "rows" if in_place else "map", table.kind, keys, values, table.size, table.entries)
+    in_place = item.kind in {"array", "range"} or (item.kind == "exact" and item.size <= ROWS)
+    return Container(name, "rows" if in_place else "map", item.kind, keys, values, item.size, item.entries)
 
 
 def declaration(c: Container) -> str:

@@ -22,7 +22,7 @@ from bertha_ir.walk import walk
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bertha_ir.program import Block, DeviceProgram, ParseState
+    from bertha_ir.program import Block, DeviceProgram, ParseState, State, Table
 
 XDP = Verdicts("XDP_PASS", "XDP_DROP", "XDP_TX", helper=False)
 TC_EGRESS = Verdicts("TC_ACT_UNSPEC", "TC_ACT_SHOT", "TC_ACT_REDIRECT", helper=True)
@@ -105,7 +105,7 @@ class Source:
     def __attrs_post_init__(self) -> None:
         program = self.program
         self.name = self.names.fresh(program.name)
-        items = (*program.tables, *program.states)
+        items: tuple[Table | State, ...] = (*program.tables, *program.states)
         self.containers = {i.name: container_of(i, self.names.fresh(i.name)) for i in items}
         self.headers = {h.name: self.names.fresh(h.name) for h in program.headers}
         self.offsets = {h.name: self.names.fresh(f"{h.name}_at") for h in program.headers}

@@ -17,7 +17,7 @@ from bertha_ir.primitives import PRIMITIVES
 
 if TYPE_CHECKING:
     from bertha_ir.diagnostics import Code, Diagnostic
-    from bertha_ir.program import Block, DeviceProgram
+    from bertha_ir.program import Block, DeviceProgram, State, Table
     from bertha_ir.source import Span
 
 HOST = "keep the op on a host"
@@ -69,7 +69,8 @@ class _Check:
         self.found.add(code, message, span or self.program.span, hint)
 
     def containers(self) -> None:
-        for item in (*self.program.tables, *self.program.states):
+        items: tuple[Table | State, ...] = (*self.program.tables, *self.program.states)
+        for item in items:
             if not all(is_word(t) for t in (*item.keys, *item.values)):
                 self.report(codes.CH324TooWide, f"`{item.name}` holds values of more than {REGISTER} bits", item.span)
         for table in self.program.tables:

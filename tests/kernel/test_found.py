@@ -143,7 +143,7 @@ def test_a_program_that_clang_refuses_says_why(tmp_path):
     """The first line of clang's complaint is the message, the whole is kept."""
     source = tmp_path / "bad.bpf.c"
     source.write_text("int f(void) { return nothing; }\n")
-    with pytest.raises(EbpfError, match="clang refuses bad.bpf.c: .*nothing") as caught:
+    with pytest.raises(EbpfError, match=r"clang refuses bad\.bpf\.c: .*nothing") as caught:
         ebpf.build(source, tmp_path)
     assert "error" in caught.value.log
     source.write_text("this is no object")
@@ -158,7 +158,7 @@ def test_a_program_that_the_verifier_refuses_says_why(tmp_path):
         "#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n"
         'SEC("xdp") int bad(struct xdp_md *ctx) { return *(int *)(long)ctx->data; }\n'
     )
-    with pytest.raises(EbpfError, match="the kernel refuses bad.bpf.o: .*outside of the packet") as caught:
+    with pytest.raises(EbpfError, match=r"the kernel refuses bad\.bpf\.o: .*outside of the packet") as caught:
         ebpf.Object(ebpf.build(source, tmp_path))
     assert "processed" in caught.value.log
 

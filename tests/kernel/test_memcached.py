@@ -82,8 +82,8 @@ def get(client, number, key):
 
 
 def test_each_key_is_answered_by_its_instance(pair):
-    """`get` over UDP to port 11211, where nobody listens: A to M, N to Z, a to m, n to z and anything else each come from the right
-    instance, as from port 11211, to a connected client that knows nothing of all this; the others were not asked.
+    """`get` over UDP to port 11211, where nobody listens: keys from A to M, N to Z, a to m, n to z and all others are
+    answered by the right instance, as from port 11211, to a connected client; the other instances were not asked.
     """
     client = pair.client.socket(CLIENT)
     client.connect((ADDRESS, SERVICE))

@@ -16,7 +16,7 @@ class CH300SecondMessage(Code):
 class CH301NestedHeader(Code):
     """a header pushed or popped under a condition.
 
-    What: a `push` or `pop` stands inside an `if`, a loop or an `else`; or the `else` of a `pop` goes on without the header.
+    What: a `push` or `pop` stands inside an `if`, a loop or an `else`; or the `else` of a `pop` goes on.
     Why: where the other headers lie would then depend on the message.
     Example: `if m.kind == 1 { push trailer { } }`.
     Fix: push and pop at the top of the handler, and make the values conditional.

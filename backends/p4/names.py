@@ -6,6 +6,11 @@ import re
 
 from attrs import Factory, define
 
+from bertha_ir.backends.names import Names as Shared
+from bertha_ir.backends.names import mangle
+
+__all__ = ["Names", "comment", "mangle"]
+
 # P4-16 language specification, version 1.2.5, section 6.3 and appendix A
 _KEYWORDS = """abstract action actions apply bit bool break const continue control default else entries enum error exit
 extern false for header header_union if in inout int key list main match_kind out package parser priority return select
@@ -22,44 +27,24 @@ verify_checksum_with_payload"""
 _METHODS = "isValid setInvalid setValid minSizeInBits minSizeInBytes maxSizeInBits maxSizeInBytes"
 RESERVED = frozenset(f"{_KEYWORDS} {_LIBRARY}".split())
 METHODS = frozenset(_METHODS.split())
-LONGEST = 64
 
 
 @define
-class Names:
-    """One P4 name space. Nothing is handed out twice, so no declaration shadows another."""
+class Names(Shared):
+    """One P4 name space."""
 
+    reserved: frozenset[str] = RESERVED
     taken: set[str] = Factory(set)
 
     @classmethod
     def of_program(cls, *fixed: str) -> Names:
         """Return the name space of a whole program in which `fixed` names are the backend's own."""
-        return cls({*RESERVED, *fixed})
+        return cls(taken={*fixed})
 
     @classmethod
     def of_fields(cls) -> Names:
         """Return the name space of a header's or struct's fields."""
-        return cls({*RESERVED, *METHODS})
-
-    def fresh(self, name: str) -> str:
-        """Return a new identifier that resembles `name`."""
-        stem = mangle(name)
-        stem += "_" * (stem in RESERVED)
-        result, count = stem, 1
-        while result in self.taken:
-            count += 1
-            result = f"{stem}_{count}"
-        self.taken.add(result)
-        return result
-
-
-def mangle(name: str) -> str:
-    """Return `name` with everything but ASCII letters, digits and `_` replaced; it starts with a letter.
-
-    A leading `_` gets a letter in front: the C preprocessor, which P4 sources pass, defines names of that form.
-    """
-    word = re.sub(r"[^A-Za-z0-9_]", "_", name)[:LONGEST]
-    return word if re.match(r"[A-Za-z]", word) else f"x{word}"
+        return cls(taken={*METHODS})
 
 
 def comment(text: str) -> str:

@@ -31,7 +31,8 @@ VERDICTS = {
 }
 _TCX_INGRESS, _TCX_EGRESS, _XDP = 46, 47, 37  # enum bpf_attach_type, linux/bpf.h
 _XDP_MODES = {"any": 0, "generic": 1 << 1, "native": 1 << 2}  # XDP_FLAGS_SKB_MODE, XDP_FLAGS_DRV_MODE, linux/if_link.h
-_CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_BPF": 39}  # linux/capability.h
+# linux/capability.h; without CAP_PERFMON the verifier takes no difference of two pointers: no size of a frame
+_CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_PERFMON": 38, "CAP_BPF": 39}
 _INFO_SIZE, _VERIFIED_AT, _XLATED_AT = 232, 216, 20  # struct bpf_prog_info, linux/bpf.h
 _ROOM = 256  # bytes by which a program may make a packet longer
 _LOG_SIZE = 1 << 20

@@ -1,10 +1,13 @@
 """Each mistake that running programs in the kernel brought to light, as the smallest program that shows it."""
 
 import random
+import shutil
+import subprocess
+import sys
 
 import pytest
 from attrs import evolve
-from loading import compared, loaded, needs_kernel
+from loading import compared, emit, loaded, needs_kernel
 from samples import header
 from switches import TRUE
 
@@ -173,3 +176,18 @@ def test_evicting_maps_take_new_keys_when_full(tmp_path):
         recent = kernel.maps["recent"]
         assert recent.get((99,)) == (0,)
         assert len(dict(recent.items())) < 100
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv (util-linux) is not on PATH")
+@pytest.mark.parametrize("lacking", [None, "net_admin", "perfmon", "bpf"])
+def test_a_process_needs_three_capabilities_and_no_more(lacking, tmp_path):
+    """With the three a program loads; without one of them the message names it, not the kernel's riddle."""
+    source = emit(running(s.Assign(WORD, e.FrameSize())), tmp_path)
+    ebpf.build(source, tmp_path)
+    kept = ",".join(f"+{name}" for name in ("bpf", "net_admin", "perfmon", "dac_override") if name != lacking)
+    code = "import sys, pathlib; from bertha_ir.runtime import ebpf; ebpf.Object(pathlib.Path(sys.argv[1])).close()"
+    command = ("setpriv", "--inh-caps=-all", f"--bounding-set=-all,{kept}", sys.executable, "-c", code)
+    done = subprocess.run((*command, tmp_path / "p.bpf.o"), capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == (lacking is None), done.stderr
+    if lacking:
+        assert f"loading a program needs CAP_{lacking.upper()}, which this process lacks" in done.stderr

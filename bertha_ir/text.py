@@ -18,7 +18,7 @@ from attrs import NOTHING, Factory, fields, has
 from bertha_ir import types
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import ModuleType
 
 WIDTH = 100
@@ -151,14 +151,11 @@ def _parse(tokens: list[tuple[str, str, int]], at: int, depth: int) -> tuple[Any
         raise TextError(msg)
     if kind == "open":
         return _parse_group(tokens, at, depth)
-    if kind == "string":
-        return json.loads(text), at + 1
-    if kind == "bytes":
-        return bytes.fromhex(text[2:-1]), at + 1
-    if kind == "atom":
-        return _atom(text, line), at + 1
-    msg = f"line {line}: unexpected `{text}`"
-    raise TextError(msg)
+    try:
+        return _LITERALS[kind](text), at + 1
+    except (KeyError, ValueError) as error:
+        msg = f"line {line}: unexpected `{text}`"
+        raise TextError(msg) from error
 
 
 def _parse_group(tokens: list[tuple[str, str, int]], at: int, depth: int) -> tuple[Any, int]:
@@ -194,15 +191,18 @@ def _build(cls: type, items: list[Any]) -> Any:  # noqa: ANN401  (an instance of
     return cls(**dict(zip(names, items, strict=False)))
 
 
-def _atom(text: str, line: int) -> Any:  # noqa: ANN401  (a type, a word or a number)
+def _atom(text: str) -> Any:  # noqa: ANN401  (a type, a word or a number)
     if text in _WORDS:
         return _WORDS[text]
     if text in _TYPE_ATOMS:
         return _TYPE_ATOMS[text]
     if found := re.fullmatch(r"(u|bytes:)(\d{1,9})", text):
         return (types.Bits if found[1] == "u" else types.Bytes)(int(found[2]))
-    try:
-        return float(text) if re.search(r"[.en]", text) else int(text)
-    except ValueError as error:
-        msg = f"line {line}: unknown word `{text}`"
-        raise TextError(msg) from error
+    return float(text) if re.search(r"[.en]", text) else int(text)
+
+
+_LITERALS: dict[str, Callable[[str], Any]] = {
+    "string": json.loads,
+    "bytes": lambda text: bytes.fromhex(text[2:-1]),
+    "atom": _atom,
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from attrs import define, field
@@ -23,7 +24,7 @@ def verify_program(program: DeviceProgram) -> None:
     """Raise `VerifyError`, naming the place, when a program is not well formed."""
     where = f"{program.device}/{program.name}"
     _unique(where, [h.name for h in program.headers], "headers")
-    _unique(where, [x.name for x in (*program.tables, *program.states)], "tables or states")
+    _unique(where, [*(t.name for t in program.tables), *(t.name for t in program.states)], "tables or states")
     _unique(where, [b.name for b in program.blocks], "blocks")
     for header in program.headers:
         _check(sum(f.width for f in header.fields) % 8 == 0, where, f"`{header.name}` is not whole bytes")
@@ -77,10 +78,11 @@ def _verify_table(table: Table, where: str) -> None:
         _check(fits and len(entry.values) == len(table.values), where, f"the values {entry.values}")
         _check(_matches(table, entry), where, f"the match {entry.match}")
     if table.kind == "array":
-        _check({x.match for x in table.entries} == {(i,) for i in range(len(table.entries))}, where, "a gap in an array")
+        indices = {(i,) for i in range(len(table.entries))}
+        _check({x.match for x in table.entries} == indices, where, "a gap in an array")
     if table.kind == "range":
         rows = sorted(x.match for x in table.entries)
-        _check(all(a[1] < b[0] for a, b in zip(rows, rows[1:], strict=False)), where, "ranges that overlap")
+        _check(all(a[1] < b[0] for a, b in pairwise(rows)), where, "ranges that overlap")
 
 
 def _matches(table: Table, entry: Entry) -> bool:
@@ -153,7 +155,8 @@ class _Verifier:
                 self._expression(node, bound)
 
     def _container(self, name: str) -> Table | State:
-        found = {x.name: x for x in (*self.program.tables, *self.program.states)}
+        found: dict[str, Table | State] = {t.name: t for t in self.program.tables}
+        found |= {t.name: t for t in self.program.states}
         self._ensure(name in found, f"no table or state is called `{name}`")
         return found[name]
 
@@ -172,7 +175,8 @@ class _Verifier:
     def _store(self, node: s.Store | s.Delete, bound: dict[str, Type]) -> None:
         container = self._container(node.state)
         self._expression(node.keys, bound)
-        self._ensure([_shape(k.type) for k in node.keys] == [_shape(k) for k in container.keys], f"keys of `{node.state}`")
+        keys = [_shape(k.type) for k in node.keys]
+        self._ensure(keys == [_shape(k) for k in container.keys], f"keys of `{node.state}`")
         if isinstance(node, s.Store):
             self._expression(node.values, bound)
             kinds = [_shape(v.type) for v in node.values]
@@ -193,9 +197,6 @@ class _Verifier:
         self._ensure(header in known, f"no header is called `{header}`")
         found = {f.name: f.type for f in self.program.header(header).fields}
         self._ensure(found.get(name) == type_, f"`{header}.{name}` is no field of type {type_}")
-
-
-
 
 
 def _shape(type_: Type | Bits | Bytes) -> Type:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import field, frozen
 
 from bertha_ir.cost_models.units import Nanoseconds
 
@@ -43,10 +43,14 @@ class Cost:
     """The cost of one message: how much later it arrives, and how long it keeps a processor busy."""
 
     latency: Nanoseconds
-    cpu: Nanoseconds = Nanoseconds(0)
+    cpu: Nanoseconds = field(factory=lambda: Nanoseconds(0))
 
     def __add__(self, other: Cost) -> Cost:
         return Cost(self.latency + other.latency, self.cpu + other.cpu)
+
+
+class CostModelError(ValueError):
+    """A cost model cannot answer because what it was given is wrong, such as a profile that does not exist."""
 
 
 class CostModel(ABC):

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from functools import cache
 from importlib.resources import files
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import frozen
 
-from bertha_ir.cost_models.base import Cost, CostModel, DeviceView, LinkView
+from bertha_ir.cost_models.base import Cost, CostModel, CostModelError, DeviceView, LinkView
 from bertha_ir.cost_models.units import BitsPerSecond, ByteCount, Nanoseconds, NanosecondsPerByte
-from bertha_ir.cost_models.work import Work
+
+if TYPE_CHECKING:
+    from bertha_ir.cost_models.work import Work
 
 UNITS = {"ns": Nanoseconds, "ns/byte": NanosecondsPerByte, "bit/s": BitsPerSecond}
 MARKS = frozenset("ACMBR")
 
 
-class ProfileError(ValueError):
+class ProfileError(CostModelError):
     """A profile is missing, malformed, or has a figure without its source."""
 
 
@@ -86,12 +89,12 @@ def _figure(where: str, data: Any) -> Figure:  # noqa: ANN401  (TOML)
 
 @frozen
 class ProfileModel(CostModel):
-    """Fixed price of the hook, plus a price for each step, look-up, store, checksum and primitive (additive latency)."""
+    """A price for the hook, and one for each step, look-up, store, checksum and primitive: additive latency."""
 
     defaults: ClassVar[dict[str, str]] = {"host": "x86-server", "kernel": "x86-server", "switch": "bmv2"}
 
     def op_cost(self, work: Work, device: DeviceView, size: ByteCount) -> Cost | None:
-        """Return the sum of the figures of the device's section (`host`, `kernel` or `switch`); None when one lacks."""
+        """Return the sum of the figures of the device's section, which is its kind; None when one lacks."""
         name = device.profile or self.defaults.get(device.kind)
         if name is None:
             return None
@@ -121,7 +124,8 @@ class ProfileModel(CostModel):
         rate = BitsPerSecond(given) if given else self._rate(links, link)
         if fixed is None or rate is None:
             return None
-        return Cost(Nanoseconds(fixed.value) + rate.time(size))
+        on_link = _tlp_bytes(size) if link.kind == "pcie" else size
+        return Cost(Nanoseconds(fixed.value) + rate.time(on_link))
 
     @staticmethod
     def _rate(links: Profile, link: LinkView) -> BitsPerSecond | None:
@@ -130,6 +134,14 @@ class ProfileModel(CostModel):
             name = f"generation-{link.number('generation') or 0}-lanes-{link.number('lanes') or 0}"
         figure = links.figure(link.kind, name)
         return BitsPerSecond(figure.value) if figure else None
+
+
+TLP_HEADER, TLP_PAYLOAD = 24, 256  # bytes: a memory write with 64-bit addresses, at a maximum payload of 256
+
+
+def _tlp_bytes(size: ByteCount) -> ByteCount:
+    """Return the bytes that a write of `size` bytes takes on PCIe's transaction layer (Neugebauer et al., 2018)."""
+    return ByteCount(size.value + TLP_HEADER * math.ceil(size.value / TLP_PAYLOAD))
 
 
 def _items(work: Work) -> list[tuple[str, int]]:

@@ -122,3 +122,13 @@ class CH211UnknownStack(Code):
     Example: `bertha compile kv.chunnel --stack vk -o out`.
     Fix: use one of the names that the message lists.
     """
+
+
+class CH212NoCost(Code):
+    """a device that the cost model cannot price.
+
+    What: a device of the site names a profile that does not exist, or the profile is malformed.
+    Why: figures for the device would have to be made up.
+    Example: `device tor: switch { profile "tofino-9"; }`.
+    Fix: name one of the profiles that the message lists, or leave the attribute out.
+    """

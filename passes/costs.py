@@ -5,15 +5,18 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from bertha_ir.cost_models.base import DeviceView, LinkView
+from bertha_ir.cost_models.base import CostModelError, DeviceView, LinkView
 from bertha_ir.cost_models.units import ByteCount
 from bertha_ir.cost_models.work import measure
+from bertha_ir.diagnostics import BerthaError, Collector
+from bertha_ir.passes.codes import CH212NoCost
 from bertha_ir.plan import Crossing
 
 if TYPE_CHECKING:
     from bertha_ir.cost_models.base import CostModel
     from bertha_ir.passes.candidates import Candidate
     from bertha_ir.passes.topology import Path, Stop
+    from bertha_ir.source import Span
 
 MESSAGE_BYTES = 256
 
@@ -25,8 +28,18 @@ def op_latency(candidate: Candidate, model: CostModel) -> float | None:
     view = DeviceView(
         stop.name, stop.kind, profile if isinstance(profile, str) else None, device.attributes if device else ()
     )  # fmt: skip
-    cost = model.op_cost(measure(candidate.program), view, ByteCount(MESSAGE_BYTES))
+    try:
+        cost = model.op_cost(measure(candidate.program), view, ByteCount(MESSAGE_BYTES))
+    except CostModelError as error:
+        collector = Collector()
+        collector.add(CH212NoCost, str(error), _profile_span(stop), "name a profile that there is, or none")
+        raise BerthaError(tuple(collector.found)) from error
     return cost.latency.value if cost else None
+
+
+def _profile_span(stop: Stop) -> Span | None:
+    attributes = stop.device.attributes if stop.device else ()
+    return next((a.span for a in attributes if a.name == "profile"), None)
 
 
 def crossings(path: Path, model: CostModel) -> tuple[Crossing, ...]:

@@ -14,7 +14,7 @@ from bertha_ir.program import (
     Transition,
 )
 from bertha_ir.stmt import Assign, Drop, FixChecksum, If, Let, Lookup, Store
-from bertha_ir.types import BOOL, U8, U16, U32, U48, U64, Bits, Bytes
+from bertha_ir.types import BOOL, U8, U16, U32, U64, Bits
 
 
 def header(name: str, *fields: tuple[str, int]) -> Header:
@@ -168,4 +168,4 @@ def filter_count_limit() -> DeviceProgram:
     )
 
 
-__all__ = ["U48", "Bytes", "filter_count_limit", "kv_egress", "kv_ingress", "kv_pipeline", "kv_process"]
+__all__ = ["filter_count_limit", "kv_egress", "kv_ingress", "kv_pipeline", "kv_process"]

@@ -126,6 +126,13 @@ def test_frames_that_cannot_be_known_are_left_to_the_process(request_, site, why
     assert {r.device for r in plan.refusals if why in r.reason} == {"kernel(c1)", "tor", "kernel(h1)"}
 
 
+def test_an_unknown_profile_is_shown_at_the_device():
+    """CH212, with the attribute underlined, and the profiles that there are."""
+    got = error(LOCAL, site=SITE.replace('"bmv2"', '"tofino-9"'))
+    assert got.startswith("CH212 no device profile is called `tofino-9`; there are bmv2")
+    assert "tofino-9" in got.rpartition("[")[2]
+
+
 def test_a_timer_is_refused_where_nothing_runs_it():
     """`reliable` sends again by a timer, which no process runs yet."""
     both = "serialize(Query) |> reliable |> udp(4242)"

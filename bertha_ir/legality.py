@@ -35,6 +35,9 @@ LEGAL: dict[Stage, frozenset[type]] = {
     "recv": _WORDS | _LOWERED_STEPS | _BYTES | {e.Value},
 }
 
+# What no device program holds: lowering replaces it.
+EARLIER = LEGAL["source"] - LEGAL["frame"] - LEGAL["datagram"] - LEGAL["send"] - LEGAL["recv"]
+
 
 class VerifyError(AssertionError):
     """A pass left something that its stage does not allow: a defect of Bertha, not of the user's specification."""

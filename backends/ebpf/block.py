@@ -10,6 +10,7 @@ from attrs import Factory, define, field
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
 from bertha_ir.backends.ebpf.words import WHOLE, Words, c_type, literal, load, masked, stores, width_of
+from bertha_ir.backends.printing import bare, place_of
 from bertha_ir.types import BOOL
 from bertha_ir.walk import walk
 
@@ -176,7 +177,7 @@ class BlockPrinter:
         self.say("}")
 
     def _write(self, header: str, name: str, value: e.Expr) -> None:
-        first, size, shift, width = self.words.place(header, name)
+        first, size, shift, width = place_of(self.program, header, name)
         base, text = self.headers[header], bare(self.words.text(value))
         if width != 8 * size:
             kept = ((1 << 8 * size) - 1) ^ (((1 << width) - 1) << shift)
@@ -300,7 +301,7 @@ class BlockPrinter:
 
     def _apply(self, changes: Iterable[Change]) -> None:
         for checksum, part in changes:
-            at = f"{self.headers[checksum.header]} + {self.words.place(checksum.header, checksum.name)[0]}"
+            at = f"{self.headers[checksum.header]} + {place_of(self.program, checksum.header, checksum.name).first}"
             kind = "optional_checksum" if checksum in self.optional else "checksum"
             self.say(f"fix_{kind}({at}, {self.deltas[checksum, part]});")
 
@@ -308,7 +309,7 @@ class BlockPrinter:
         for (checksum, part), delta in self.deltas.items():
             if not self._waits(part):
                 continue
-            at = f"{self.offsets[checksum.header]} + {self.words.place(checksum.header, checksum.name)[0]}"
+            at = f"{self.offsets[checksum.header]} + {place_of(self.program, checksum.header, checksum.name).first}"
             flags = [
                 f for f, on in (("BPF_F_PSEUDO_HDR", part == "address"), (MANGLED, checksum in self.optional)) if on
             ]
@@ -332,15 +333,3 @@ def _conjuncts(node: e.Expr) -> tuple[e.Expr, ...]:
 
 def _wrapped(text: str) -> str:
     return text if text.startswith("(") else f"({text})"
-
-
-def bare(text: str) -> str:
-    """Return `text` without the parentheses around the whole of it."""
-    if not (text.startswith("(") and text.endswith(")")):
-        return text
-    depth = 0
-    for at, c in enumerate(text):
-        depth += (c == "(") - (c == ")")
-        if depth == 0 and at < len(text) - 1:
-            return text
-    return text[1:-1]

@@ -11,11 +11,12 @@ from attrs import define, field
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
-from bertha_ir.backends.ebpf.block import CONTEXT, BlockPrinter, Verdicts, bare
+from bertha_ir.backends.ebpf.block import CONTEXT, BlockPrinter, Verdicts
 from bertha_ir.backends.ebpf.maps import Container, container_of, contents, declaration
 from bertha_ir.backends.ebpf.names import CNames
 from bertha_ir.backends.ebpf.words import Words, literal
 from bertha_ir.backends.names import comment
+from bertha_ir.backends.printing import bare
 from bertha_ir.backends.reach import Reach
 from bertha_ir.walk import walk
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, field, fields, has
+from attrs import define, field
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
 from bertha_ir.backends.ebpf import codes
 from bertha_ir.backends.ebpf.maps import ROWS
 from bertha_ir.backends.ebpf.words import REGISTER, is_word
+from bertha_ir.backends.printing import place_of
 from bertha_ir.backends.reach import Reach
 from bertha_ir.diagnostics import Collector
+from bertha_ir.legality import EARLIER
 from bertha_ir.primitives import PRIMITIVES
+from bertha_ir.walk import spanned
 
 if TYPE_CHECKING:
     from bertha_ir.diagnostics import Code, Diagnostic
@@ -35,9 +38,7 @@ REFUSED: dict[type, tuple[type[Code], str]] = {
     s.Pop: (codes.CH323HeaderMoved, "a kernel program cannot pop a header here"),
 } | {
     stage: (codes.CH329NotLowered, f"`{stage.__name__}` belongs to an earlier stage")
-    for stage in (
-        e.Param, e.ParamField, e.Address, e.Part, e.MakeEndpoint, e.Count, e.Element, e.Match, e.Contains, e.Get,
-    )
+    for stage in EARLIER
 }  # fmt: skip
 
 
@@ -51,8 +52,7 @@ def validate(program: DeviceProgram) -> tuple[Diagnostic, ...]:
     check.parser()
     for block in program.blocks:
         check.needs(block)
-        check.node(block.guard, program.span)
-        check.node(block.body, program.span)
+        check.body((block.guard, block.body))
     return tuple(check.found.found)
 
 
@@ -95,22 +95,13 @@ class _Check:
                 message = f"some frames come to `{block.name}` without the header `{header}`"
                 self.report(codes.CH328HeaderMayMiss, message, None)
 
-    def node(self, node: Any, span: Span | None) -> None:  # noqa: ANN401  (nodes of every class pass)
+    def body(self, tree: object) -> None:
         """Check a tree; nodes without a span of their own are reported at the one around them."""
-        if isinstance(node, tuple):
-            for item in node:
-                self.node(item, span)
-            return
-        if not has(type(node)):
-            return
-        span = getattr(node, "span", None) or span
-        if type(node) in REFUSED:
-            self.report(*REFUSED[type(node)], span)
-            return
-        self._one(node, span)
-        for attribute in fields(type(node)):
-            if attribute.eq:
-                self.node(getattr(node, attribute.name), span)
+        for node, span in spanned(tree, self.program.span, REFUSED):
+            if type(node) in REFUSED:
+                self.report(*REFUSED[type(node)], span)
+            else:
+                self._one(node, span)
 
     def _one(self, node: Any, span: Span | None) -> None:  # noqa: ANN401
         match node:
@@ -129,6 +120,5 @@ class _Check:
                 self.report(codes.CH324TooWide, f"a value of type `{node.type}` fits no register", span)
 
     def _straddles(self, header: str, name: str) -> bool:
-        layout = self.program.header(header)
-        start, width = layout.bit_offset(name), layout.field(name).width
-        return width <= REGISTER and (start + width + 7) // 8 - start // 8 > REGISTER // 8
+        place = place_of(self.program, header, name)
+        return place.width <= REGISTER < 8 * place.size

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from attrs import define
 
 from bertha_ir import expr as e
+from bertha_ir.backends.printing import place_of
 from bertha_ir.types import Bits, Bool, Bytes, bit_width
 
 if TYPE_CHECKING:
@@ -132,19 +133,12 @@ class Words:
 
     def field(self, header: str, name: str) -> str:
         """Return the value of a header's field."""
-        first, size, shift, width = self.place(header, name)
+        first, size, shift, width = place_of(self.program, header, name)
         value = load(self.headers[header], first, size)
         if shift == 0 and width == 8 * size:
             return value
         moved = f"({value} >> {shift})" if shift else value
         return moved if shift + width == 8 * size else f"({moved} & {literal((1 << width) - 1, 8 * size)})"
-
-    def place(self, header: str, name: str) -> tuple[int, int, int, int]:
-        """Return the first byte and the number of bytes that a field lies in, its shift there, and its width."""
-        layout = self.program.header(header)
-        start, width = layout.bit_offset(name), layout.field(name).width
-        first, last = start // 8, (start + width + 7) // 8
-        return first, last - first, last * 8 - start - width, width
 
     def _unary(self, op: str, of: e.Expr) -> str:
         inner = self.text(of)

@@ -13,7 +13,8 @@ from bertha_ir.backends.p4.layout import FOUND, HEADERS, METADATA, PIPELINE, p4_
 from bertha_ir.backends.p4.model import Action, Key, Match, TableSite
 from bertha_ir.backends.p4.names import comment
 from bertha_ir.backends.p4.tables import INDENT, action_lines, rows, table_lines
-from bertha_ir.backends.p4.words import Words, bare
+from bertha_ir.backends.p4.words import Words
+from bertha_ir.backends.printing import bare
 from bertha_ir.types import BOOL, Type
 from bertha_ir.walk import walk
 

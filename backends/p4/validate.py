@@ -13,6 +13,7 @@ from bertha_ir.backends.p4.fold import fold
 from bertha_ir.backends.p4.layout import Layout, key_width
 from bertha_ir.backends.p4.model import DROP_PORT
 from bertha_ir.diagnostics import Collector
+from bertha_ir.legality import EARLIER
 from bertha_ir.primitives import PRIMITIVES
 from bertha_ir.types import MAX_WIDTH, Bits, Bool, Bytes, bit_width
 from bertha_ir.walk import spanned
@@ -28,6 +29,7 @@ MOST_CELLS = 24  # bits of the index of the largest register array: 16 Mi words
 HOST = "keep the op on a host"
 REFUSED: dict[type, tuple[type[Code], str, str]] = {
     e.Payload: (codes.CH341PayloadUnreadable, "a switch cannot read or write a payload", HOST),
+    e.Secret: (codes.CH341PayloadUnreadable, "a switch is given no keys", HOST),
     e.Value: (codes.CH341PayloadUnreadable, "a switch cannot decode a message", HOST),
     s.Attempt: (codes.CH345PrimitiveMissing, "a switch has no primitive that can fail", HOST),
     s.Repeat: (codes.CH342Loop, "a switch cannot repeat statements", f"write the steps out, or {HOST}"),
@@ -39,10 +41,7 @@ REFUSED: dict[type, tuple[type[Code], str, str]] = {
     s.Pop: (codes.CH344HeaderMoved, "a switch cannot pop a header here", HOST),
 } | {
     stage: (codes.CH352NotLowered, f"`{stage.__name__}` belongs to an earlier stage", "lower the body first")
-    for stage in (
-        e.Param, e.ParamField, e.Secret, e.Address, e.Part, e.MakeEndpoint, e.Count, e.Element, e.Match, e.Contains,
-        e.Get,
-    )
+    for stage in EARLIER
 }  # fmt: skip
 
 

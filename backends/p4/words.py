@@ -9,6 +9,7 @@ from attrs import define
 from bertha_ir import expr as e
 from bertha_ir.backends.p4.fold import fold
 from bertha_ir.backends.p4.layout import METADATA, Layout, p4_type, width_of
+from bertha_ir.backends.printing import bare
 from bertha_ir.types import Bits, Bool, Type
 from bertha_ir.walk import transform
 
@@ -156,18 +157,6 @@ def conjuncts(node: e.Expr) -> tuple[e.Expr, ...]:
             return (*conjuncts(left), *conjuncts(right))
         case _:
             return (node,)
-
-
-def bare(text: str) -> str:
-    """Return an expression without the parentheses around all of it."""
-    if not text.startswith("("):
-        return text
-    depth = 0
-    for at, character in enumerate(text):
-        depth += {"(": 1, ")": -1}.get(character, 0)
-        if depth == 0:
-            return text[1:-1] if at == len(text) - 1 else text
-    return text
 
 
 def literal(value: e.Scalar, type_: Type) -> str:

@@ -8,7 +8,8 @@ from attrs import Factory, define, field
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
-from bertha_ir.backends.python.words import STRUCTS, View, Words, bare, to_bytes
+from bertha_ir.backends.printing import bare, place_of
+from bertha_ir.backends.python.words import STRUCTS, View, Words, to_bytes
 from bertha_ir.program import ADDRESS
 from bertha_ir.types import Bytes, bit_width
 from bertha_ir.walk import walk
@@ -152,7 +153,7 @@ class Body:
                 raise TypeError(msg)
 
     def _write(self, header: str, name: str, text: str) -> None:
-        first, size, shift, width = self.words.place(header, name)
+        first, size, shift, width = place_of(self.program, header, name)
         view, kind = self.views[header], self.program.header(header).field(name).type
         where = f"{view.data}[{view.plus(first)}:{view.plus(first + size)}]"
         if isinstance(kind, Bytes):
@@ -235,7 +236,7 @@ class Body:
 
     def _fix(self, node: s.FixChecksum) -> None:
         view = self.views[node.checksum.header]
-        at = view.plus(self.words.place(node.checksum.header, node.checksum.name)[0])
+        at = view.plus(place_of(self.program, node.checksum.header, node.checksum.name).first)
         old, new = bare(self.words.text(node.old)), bare(self.words.text(node.new))
         count = (bit_width(node.old.type) or 0) // 16
         self.say(f"fix_checksum({view.data}, {at}, {old}, {new}, {count}, optional={node.optional})")

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 
 from bertha_ir.backends.names import Names, comment
+from bertha_ir.backends.printing import bare
 from bertha_ir.backends.python.body import INDENT, Body, zero
 from bertha_ir.backends.python.flow import changes_packet, ends_always, sets_payload
 from bertha_ir.backends.python.head import head
 from bertha_ir.backends.python.records import Record
-from bertha_ir.backends.python.words import View, Words, as_bytes, bare
+from bertha_ir.backends.python.words import View, Words, as_bytes
 from bertha_ir.backends.reach import Reach
 from bertha_ir.expr import Field
 from bertha_ir.program import ADDRESS

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, field, fields, has
+from attrs import define, field
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
 from bertha_ir.backends.python import codes
 from bertha_ir.backends.python.flow import ends_always
 from bertha_ir.diagnostics import Collector
+from bertha_ir.legality import EARLIER
 from bertha_ir.program import ADDRESS
+from bertha_ir.walk import spanned
 
 if TYPE_CHECKING:
     from bertha_ir.diagnostics import Code, Diagnostic
-    from bertha_ir.program import DeviceProgram
+    from bertha_ir.program import Block, DeviceProgram
     from bertha_ir.source import Span
 
 WITHOUT = "leave the chunnel out of the stack"
@@ -25,9 +27,7 @@ REFUSED: dict[type, tuple[type[Code], str]] = {
     s.Clone: (codes.CH300SecondMessage, "a process cannot clone messages yet"),
 } | {
     stage: (codes.CH302NotLowered, f"`{stage.__name__}` belongs to an earlier stage")
-    for stage in (
-        e.Param, e.ParamField, e.Address, e.Part, e.MakeEndpoint, e.Count, e.Element, e.Match, e.Contains, e.Get,
-    )
+    for stage in EARLIER
 }  # fmt: skip
 
 
@@ -35,8 +35,7 @@ def validate(program: DeviceProgram) -> tuple[Diagnostic, ...]:
     """Return the diagnostics for a program, in its order; empty when the backend can print it."""
     check = _Check(program)
     for block in program.blocks:
-        check.node(block.guard, program.span, nested=False)
-        check.node(block.body, program.span, nested=False)
+        check.block(block)
     return tuple(check.found.found)
 
 
@@ -45,23 +44,14 @@ class _Check:
     program: DeviceProgram
     found: Collector = field(factory=Collector)
 
-    def node(self, node: Any, span: Span | None, *, nested: bool) -> None:  # noqa: ANN401  (nodes of every class)
-        """Check a tree; nodes without a span of their own are reported at the one around them."""
-        if isinstance(node, tuple):
-            for item in node:
-                self.node(item, span, nested=nested)
-            return
-        if not has(type(node)):
-            return
-        span = getattr(node, "span", None) or span
-        if type(node) in REFUSED:
-            self.found.add(*REFUSED[type(node)], span, WITHOUT)
-            return
-        self._one(node, span, nested=nested)
-        inside = nested or isinstance(node, s.If | s.Repeat | s.ForEach | s.Attempt | s.Pop)
-        for attribute in fields(type(node)):
-            if attribute.eq:
-                self.node(getattr(node, attribute.name), span, nested=inside)
+    def block(self, block: Block) -> None:
+        """Check a block; nodes without a span of their own are reported at the one around them."""
+        top = {id(statement) for statement in block.body}
+        for node, span in spanned((block.guard, block.body), self.program.span, REFUSED):
+            if type(node) in REFUSED:
+                self.found.add(*REFUSED[type(node)], span, WITHOUT)
+            else:
+                self._one(node, span, nested=id(node) not in top)
 
     def _one(self, node: Any, span: Span | None, *, nested: bool) -> None:  # noqa: ANN401
         framed = self.program.root == "frame"

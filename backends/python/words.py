@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from attrs import Factory, define
 
 from bertha_ir import expr as e
+from bertha_ir.backends.printing import bare, place_of
 from bertha_ir.primitives import PRIMITIVES
 from bertha_ir.program import ADDRESS
 from bertha_ir.types import Bits, Bytes, bit_width
@@ -88,7 +89,7 @@ class Words:
         """Return the value of a header's field."""
         if header == ADDRESS:
             return name
-        first, size, shift, width = self.place(header, name)
+        first, size, shift, width = place_of(self.program, header, name)
         view = self.views[header]
         if isinstance(self.program.header(header).field(name).type, Bytes):
             return as_bytes(f"{view.data}[{view.plus(first)}:{view.plus(first + size)}]")
@@ -100,13 +101,6 @@ class Words:
             value = f'int.from_bytes({view.data}[{view.plus(first)}:{view.plus(first + size)}], "big")'
         value = f"({value} >> {shift})" if shift else value
         return f"({value} & {hex((1 << width) - 1)})" if shift + width < 8 * size else value
-
-    def place(self, header: str, name: str) -> tuple[int, int, int, int]:
-        """Return the first byte and the number of bytes that a field lies in, its shift there, and its width."""
-        layout = self.program.header(header)
-        start, width = layout.bit_offset(name), layout.field(name).width
-        first, last = start // 8, (start + width + 7) // 8
-        return first, last - first, last * 8 - start - width, width
 
     def _unary(self, op: str, of: e.Expr) -> str:
         inner = self.text(of)
@@ -206,18 +200,6 @@ def as_bytes(buffer: str) -> str:
 def to_bytes(text: str, size: int) -> str:
     """Return the expression of a word as so many bytes."""
     return f'{text if text.isidentifier() else f"({bare(text)})"}.to_bytes({size}, "big")'
-
-
-def bare(text: str) -> str:
-    """Return `text` without the parentheses around the whole of it."""
-    if not (text.startswith("(") and text.endswith(")")) or "'" in text or '"' in text:
-        return text
-    depth = 0
-    for at, c in enumerate(text):
-        depth += (c == "(") - (c == ")")
-        if depth == 0 and at < len(text) - 1:
-            return text
-    return text[1:-1]
 
 
 def _mask(node: e.Expr) -> str:

@@ -11,7 +11,7 @@ from attrs import Factory, define
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
-from bertha_ir.interpreter.packet import Packet
+from bertha_ir.interpreter.packet import Packet, copied
 from bertha_ir.interpreter.store import StateStore, find
 from bertha_ir.primitives import PRIMITIVES, as_bytes
 from bertha_ir.program import ADDRESS, Header, Table
@@ -162,7 +162,8 @@ def _execute(node: s.Stmt, env: Environment) -> None:  # noqa: C901, PLR0912  (o
         case s.Emit(payload):
             env.sent.append(("emit", evaluate(payload, env)))
         case s.Clone(to):
-            copy = Packet(bytearray(env.packet.data), env.packet.src, evaluate(to, env))
+            now = env.packet
+            copy = Packet(bytearray(now.data), now.src, evaluate(to, env), outside=copied(now.outside))
             env.sent.append(("clone", copy))
         case s.Push(header, fields):
             _push(header, fields, env)

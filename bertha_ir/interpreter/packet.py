@@ -10,6 +10,8 @@ from bertha_ir.program import ADDRESS
 from bertha_ir.types import Bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bertha_ir.program import Header
 
 Endpoint = tuple[int, int]
@@ -32,11 +34,17 @@ def set_bits(data: bytearray, offset: int, width: int, value: int) -> None:
     data[first:last] = window.to_bytes(last - first, "big")
 
 
+def copied(network: Mapping[str, Record]) -> dict[str, Record]:
+    """Return a copy of the network's headers, for a packet of its own."""
+    return {header: dict(fields) for header, fields in network.items()}
+
+
 @define
 class Packet:
     """Bytes with views: `at` maps each known header to its byte offset, `layouts` to its fields.
 
-    `src`, `dst` are meaningful for datagrams; in a frame the addresses are fields of its headers.
+    `src`, `dst` are meaningful for datagrams; in a frame the addresses are fields of its headers. `outside`: the fields
+    of the network's headers in front of a message that is run without its frame.
     """
 
     data: bytearray
@@ -45,6 +53,7 @@ class Packet:
     value: Record | None = None
     at: dict[str, int] = Factory(dict)
     layouts: dict[str, Header] = Factory(dict)
+    outside: dict[str, Record] = Factory(dict)
 
     def extract(self, header: Header, offset: int) -> bool:
         """Make `header` readable at byte `offset`; False when the bytes do not reach."""
@@ -58,6 +67,8 @@ class Packet:
         if header == ADDRESS:
             end = self.src if name.startswith("src") else self.dst
             return end[name.endswith("port")]
+        if header in self.outside:
+            return self.outside[header][name]
         layout = self.layouts[header]
         field = layout.field(name)
         value = get_bits(self.data, 8 * self.at[header] + layout.bit_offset(name), field.width)
@@ -67,6 +78,9 @@ class Packet:
         """Change a field's value."""
         if header == ADDRESS:
             self._write_address(name, int(value))
+            return
+        if header in self.outside:
+            self.outside[header][name] = value
             return
         layout = self.layouts[header]
         number = int.from_bytes(value, "big") if isinstance(value, bytes) else value

@@ -54,7 +54,8 @@ def machine(tmp_path):
         (graph,) = Expand().run(Module(specification), None).graphs
         messages = {m.name: m for m in specification.messages}
         secrets = {"session": bytes(range(32))}
-        return StackMachine(graph, messages, inputs or {}.__getitem__, secrets)
+        known = inputs or {}.__getitem__
+        return StackMachine(graph, messages, lambda _, name: known(name), secrets)
 
     return make
 
@@ -167,6 +168,20 @@ def test_rewrite_changes_one_destination(machine):
     """What is meant for `old` goes to `new`, the rest where it was meant to."""
     rewrite = machine("rewrite(a, b) |> udp(1)")
     assert [arrives(run(rewrite, b"", dst=d)).dst for d in (A, SERVER)] == [B, SERVER]
+
+
+def test_a_copy_leaves_the_path(machine):
+    """The collector's copy is as the message was at that point; what follows meets the message alone."""
+    counted = machine("mirror(b) |> tag(Kv.op, 9) |> count(Kv.op) |> udp(1)")
+    message, copy = run(counted, kv(1))
+    assert (message.payload[0], copy.payload[0], copy.copy) == (9, 1, True)
+    assert counted.states.rows == {"app_count_hits": {(9,): (1,)}}
+
+
+def test_fields_of_the_network_can_be_given(machine):
+    """Without a frame around it, a message brings the fields of the headers that its stack reads."""
+    marked = machine("tag(ipv4.dscp, 46) |> udp(1)").run(b"x", network={"ipv4": {"dscp": 0}})
+    assert arrives(marked).network == (("ipv4", (("dscp", 46),)),)
 
 
 def test_nat_gives_each_sender_a_port(machine):

@@ -64,7 +64,7 @@ def use(span: Span, children: list[Any]) -> tree.Use:
 
 def direction(span: Span, children: list[Any]) -> tree.Direction:
     """`name: use |> use;`."""
-    return tree.Direction(children[0], tuple(children[1:]), span)
+    return tree.Direction(children[0], children[1], span)
 
 
 def attribute(span: Span, children: list[Any]) -> tree.Attribute:
@@ -141,6 +141,7 @@ MAKERS: dict[str, Maker] = {
     "address": lambda _, children: tuple(children),
     "stack": stack,
     "direction": direction,
+    "chain": together,
     "use": use,
     "require": node(tree.Requires),
     "prefer": node(tree.Prefer),

@@ -13,8 +13,8 @@ from bertha_ir.frontend.codes import CH015TooMany
 from bertha_ir.frontend.messages import resolve_messages
 from bertha_ir.frontend.names import Names
 from bertha_ir.frontend.site import resolve_site
-from bertha_ir.frontend.sources import read_files, read_library
-from bertha_ir.frontend.stacks import resolve_stack
+from bertha_ir.frontend.sources import read_argument, read_files, read_library
+from bertha_ir.frontend.stacks import resolve_stack, resolve_uses
 from bertha_ir.spec import Specification
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from bertha_ir.diagnostics import Code, Label
     from bertha_ir.source import Span
-    from bertha_ir.spec import Chunnel
+    from bertha_ir.spec import Chunnel, Instance
 
 
 MAX_MISTAKES = 1000
@@ -56,16 +56,27 @@ def load(files: Sequence[Path]) -> Specification:
     Raises:
         BerthaError: with every mistake of the run, in the order of files and places.
     """
+    return load_uses(files, ())[0]
+
+
+def load_uses(files: Sequence[Path], texts: Sequence[str]) -> tuple[Specification, tuple[tuple[Instance, ...], ...]]:
+    """Return what `load` returns, and the instances of each text: a chain such as `encrypt(secret("k")) |> http2`.
+
+    A chain need not end in a transport. The ids of the instances are unique among all texts: `count`, `count_2`.
+
+    Raises:
+        BerthaError: with every mistake of the run; the texts are the sources `argument 1`, `argument 2`.
+    """
     collector = _Limited()
     try:
-        specification = _resolve(files, collector)
+        loaded = _resolve(files, texts, collector)
     except _FullError:
         last = max((d.span for d in collector.found if d.span), key=lambda s: s.start, default=None)
         Collector.add(
             collector, CH015TooMany, f"{MAX_MISTAKES} mistakes are found", last, "mend these first; there may be more"
         )
     collector.check()
-    return specification
+    return loaded
 
 
 def check(files: Sequence[Path]) -> tuple[Diagnostic, ...]:
@@ -82,7 +93,9 @@ def library() -> tuple[Chunnel, ...]:
     return load(()).chunnels
 
 
-def _resolve(files: Sequence[Path], collector: Collector) -> Specification:
+def _resolve(
+    files: Sequence[Path], texts: Sequence[str], collector: Collector
+) -> tuple[Specification, tuple[tuple[Instance, ...], ...]]:
     names = Names(collector)
     names.declare(read_library())
     names.declare(read_files([Path(f) for f in files], collector))
@@ -93,4 +106,7 @@ def _resolve(files: Sequence[Path], collector: Collector) -> Specification:
         if chunnel is not None:
             chunnels.append(chunnel)
     stacks = tuple(resolve_stack(node, declared, names) for node in names.stacks.values())
-    return Specification(tuple(names.layouts.values()), tuple(chunnels), stacks, resolve_site(names))
+    used: dict[str, int] = {}
+    chains = (read_argument(number, text, collector) for number, text in enumerate(texts, 1))
+    instances = tuple(resolve_uses(chain, declared, names, used) for chain in chains)
+    return Specification(tuple(names.layouts.values()), tuple(chunnels), stacks, resolve_site(names)), instances

@@ -62,7 +62,7 @@ def report(error: UnexpectedInput, source: SourceFile, piece: Piece, collector: 
     if at >= piece.end and "`}`" in expected:
         message, span, expected = "a `}` is missing behind this", before, ["`}`"]
     elif at >= piece.end:
-        message, span = "the declaration ends too early", before
+        message, span = f"the {'declaration' if piece.word else 'chain'} ends too early", before
     elif "`;`" in expected and "\n" in source.text[before.end : at]:
         message, span, expected = "a `;` is missing here", before, ["`;`"]
     else:

@@ -26,7 +26,7 @@ from bertha_ir.frontend.codes import (
     CH010NothingDeclared,
 )
 from bertha_ir.frontend.suggest import shorten
-from bertha_ir.frontend.syntax import parse
+from bertha_ir.frontend.syntax import parse, parse_chain
 from bertha_ir.source import SourceFile, Span
 
 if TYPE_CHECKING:
@@ -57,6 +57,21 @@ def read_library() -> tuple[tree.Declaration, ...]:
         found += parse(source, collector)
     collector.check()
     return tuple(found)
+
+
+def read_argument(number: int, text: str, collector: Collector) -> tuple[tree.Use, ...]:
+    """Return the uses of the chain that is a command's argument of that number; none after an error."""
+    source = SourceFile(f"argument {number}", text)
+    strange = next((i for i, c in enumerate(text[:MAX_BYTES]) if "\ud800" <= c <= "\udfff"), None)
+    if strange is not None:  # what Python makes of a byte of the command line that is no text
+        message, span = f"`{source.path}` is not UTF-8", Span(source, strange, strange + 1)
+        collector.add(CH003NotUtf8, message, span, "write raw bytes in strings as `\\x80`")
+        return ()
+    if len(text) > MAX_BYTES or len(text.encode()) > MAX_BYTES:
+        message = f"`{source.path}` is larger than 1 MiB"
+        collector.add(CH002TooLarge, message, Span(source, 0, 0), "give the parts as arguments of their own")
+        return ()
+    return parse_chain(source, collector)
 
 
 @define

@@ -73,21 +73,52 @@ def _objective(node: tree.Stack, names: Names) -> str:
 
 
 def _direction(node: tree.Direction, declared: Mapping[str, Declared], names: Names) -> Direction:
+    instances = resolve_uses(node.uses, declared, names, {})
+    last = node.uses[-1].chunnel
+    if last.text in declared and not _is_transport(declared[last.text]):
+        message, hint = f"`{last.text}` is no transport and ends the direction", "end it with `|> udp(port)`"
+        names.collector.add(CH070NoTransport, message, last.span, hint, _declared_here(declared[last.text]))
+    return Direction(cast("Literal['request', 'response']", node.name.text), instances, node.span)
+
+
+def resolve_uses(
+    uses: tuple[tree.Use, ...], declared: Mapping[str, Declared], names: Names, used: dict[str, int]
+) -> tuple[Instance, ...]:
+    """Return the instances of a chain, of which only the last may be a transport; those with an error are left out.
+
+    Ids are `count`, `count_2`. `used` has those there are already, each with the last number behind it; it is changed.
+    """
     instances: list[Instance] = []
-    used: dict[str, int] = {}
-    for position, use in enumerate(node.uses):
-        chunnel = declared.get(use.chunnel.text)
+    for position, use in enumerate(uses, 1):
+        word = use.chunnel
+        chunnel = declared.get(word.text)
         if chunnel is None:
             _refuse(use, declared, names)
             continue
-        _check_position(use, chunnel, last=position == len(node.uses) - 1, names=names)
-        number = used[use.chunnel.text] = used.get(use.chunnel.text, 0) + 1
-        instance_id = use.chunnel.text if number == 1 else f"{use.chunnel.text}_{number}"
-        instance = _instance(instance_id, use, chunnel, names)
+        if position < len(uses) and _is_transport(chunnel):
+            message, hint = f"the transport `{word.text}` is not the last", "move it to the end"
+            names.collector.add(CH071TransportNotLast, message, word.span, hint, _declared_here(chunnel))
+        instance = _instance(_unused(word.text, used), use, chunnel, names)
         if instance is not None:
             instances.append(instance)
-    name = cast("Literal['request', 'response']", node.name.text)
-    return Direction(name, tuple(instances), node.span)
+    return tuple(instances)
+
+
+def _unused(name: str, used: dict[str, int]) -> str:
+    unique = name
+    while unique in used:
+        used[name] += 1
+        unique = f"{name}_{used[name]}"
+    used[unique] = 1
+    return unique
+
+
+def _is_transport(chunnel: Declared) -> bool:
+    return any(isinstance(c, tree.Transport) for c in chunnel.node.clauses)
+
+
+def _declared_here(chunnel: Declared) -> tuple[Label, ...]:
+    return (Label(chunnel.node.name.span, "declared here"),)
 
 
 def _refuse(use: tree.Use, declared: Mapping[str, Declared], names: Names) -> None:
@@ -97,17 +128,6 @@ def _refuse(use: tree.Use, declared: Mapping[str, Declared], names: Names) -> No
         names.collector.add(CH007NotYet, f"`{word.text}` is not supported yet", word.span, hint)
     else:
         unknown("chunnel", word.text, word.span, declared, names.collector)
-
-
-def _check_position(use: tree.Use, chunnel: Declared, *, last: bool, names: Names) -> None:
-    word, transport = use.chunnel, any(isinstance(c, tree.Transport) for c in chunnel.node.clauses)
-    label = (Label(chunnel.node.name.span, "declared here"),)
-    if last and not transport:
-        message, hint = f"`{word.text}` is no transport and ends the direction", "end it with `|> udp(port)`"
-        names.collector.add(CH070NoTransport, message, word.span, hint, label)
-    elif transport and not last:
-        message, hint = f"the transport `{word.text}` is not the last", "move it to the end"
-        names.collector.add(CH071TransportNotLast, message, word.span, hint, label)
 
 
 def _instance(instance_id: str, use: tree.Use, chunnel: Declared, names: Names) -> Instance | None:

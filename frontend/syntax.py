@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from bertha_ir.frontend import ast, literals, tree
-from bertha_ir.frontend.codes import CH004NestedTooDeep, CH006UnknownDeclaration, CH007NotYet, CH014NameTooLong
+from bertha_ir.frontend.codes import (
+    CH004NestedTooDeep,
+    CH005Unexpected,
+    CH006UnknownDeclaration,
+    CH007NotYet,
+    CH014NameTooLong,
+)
 from bertha_ir.frontend.scan import KEYWORDS, MAX_NESTING, Piece, cut
 from bertha_ir.frontend.suggest import nearest, shorten
 from bertha_ir.source import Span
@@ -36,22 +42,41 @@ def parse(source: SourceFile, collector: Collector) -> tuple[tree.Declaration, .
     return tuple(d for d in found if d is not None)
 
 
+def parse_chain(source: SourceFile, collector: Collector) -> tuple[tree.Use, ...]:
+    """Return the uses of a text that is one chain, as in a stack; none after an error, which goes to `collector`."""
+    before = len(collector.found)
+    if cut(source, collector):
+        chain: tuple[tree.Use, ...] | None = _read(source, Piece(0, len(source.text), ""), collector)
+        return chain or ()
+    if len(collector.found) == before:
+        hint = "write uses such as `count(by = ipv4.dscp) |> mirror(10.0.0.9:9000)`"
+        collector.add(CH005Unexpected, f"`{source.path}` holds no chunnel", Span(source, 0, 0), hint)
+    return ()
+
+
 @cache
 def parser() -> Lark:
-    """Return the parser of one declaration. lark is imported on first use: reading nothing costs nothing."""
+    """Return the parser of one declaration (`start`) or of a `chain`. lark is imported on first use, not before."""
     from lark import Lark  # noqa: PLC0415  (42 ms that `bertha --help` need not pay)
 
-    return Lark(GRAMMAR.read_text(), parser="lalr", propagate_positions=True, maybe_placeholders=True)
+    grammar, starts = GRAMMAR.read_text(), ["start", "chain"]
+    return Lark(grammar, start=starts, parser="lalr", propagate_positions=True, maybe_placeholders=True)
 
 
 def _parse_piece(source: SourceFile, piece: Piece, collector: Collector) -> tree.Declaration | None:
-    from lark import UnexpectedInput  # noqa: PLC0415  (see `parser`)
-
     if piece.word not in KEYWORDS:
         _refuse_word(source, piece, collector)
         return None
+    declaration: tree.Declaration | None = _read(source, piece, collector)
+    return declaration
+
+
+def _read(source: SourceFile, piece: Piece, collector: Collector) -> Any:  # noqa: ANN401  (what the piece is)
+    """Return the node of a declaration, or, of a piece without a first word, of a chain; None after an error."""
+    from lark import UnexpectedInput  # noqa: PLC0415  (see `parser`)
+
     try:
-        parsed = parser().parse(source.text[piece.start : piece.end])
+        parsed = parser().parse(source.text[piece.start : piece.end], start="start" if piece.word else "chain")
     except UnexpectedInput as error:
         from bertha_ir.frontend.mistakes import report  # noqa: PLC0415  (only when something is wrong)
 
@@ -78,14 +103,14 @@ def _refuse_word(source: SourceFile, piece: Piece, collector: Collector) -> None
 
 @frozen
 class _Builder:
-    """Turns lark's tree of one declaration, which begins at character `base`, into the syntax tree."""
+    """Turns lark's tree of one piece, which begins at character `base`, into the syntax tree."""
 
     source: SourceFile
     base: int
     collector: Collector
 
-    def build(self, root: Any) -> tree.Declaration | None:  # noqa: ANN401  (lark's Tree, of no useful type)
-        """Return the declaration, or None, after an error, when it is too deep to go on with."""
+    def build(self, root: Any) -> Any:  # noqa: ANN401  (lark's Tree, of no useful type; any node)
+        """Return the node, or None, after an error, when it is too deep to go on with."""
         from lark import Tree  # noqa: PLC0415  (see `parser`)
 
         from bertha_ir.frontend.build import MAKERS  # noqa: PLC0415  (a cycle otherwise)
@@ -104,8 +129,7 @@ class _Builder:
                 made[id(c)] if isinstance(c, Tree) else None if c is None else self._token(c) for c in subtree.children
             ]
             made[id(subtree)] = MAKERS[subtree.data](span, children)
-        declaration: tree.Declaration = made[id(root)]
-        return declaration
+        return made[id(root)]
 
     def _span(self, meta: Meta) -> Span:
         start = getattr(meta, "start_pos", 0)

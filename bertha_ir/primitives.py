@@ -22,7 +22,7 @@ from bertha_ir.types import BYTES, U8, U32, U64, Bits, Bytes, Type
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Law = Literal["deterministic", "injective", "input"]
+Law = Literal["deterministic", "injective", "input", "conceals"]
 Provided = Literal["python", "ebpf", "p4"]
 
 
@@ -31,7 +31,8 @@ class Primitive:
     """One primitive.
 
     `arguments`: the accepted type of each argument; the word "any" takes Bits of whole bytes or Bytes(n), and
-    "message" a message's name. `growth`: bytes the result is longer than its last argument, None when that varies.
+    "message" a message's name. A primitive that "conceals" shows nothing of its last argument but its size to whoever
+    lacks the first. `growth`: bytes the result is longer than its last argument, None when that varies.
     `inverse`: the primitive that undoes this one: `inverse(…, self(…, x)) == x`. An "input" (time, chance) is a
     value from outside: interpreter, proofs and replays are given it.
     """
@@ -112,7 +113,7 @@ PRIMITIVES: dict[str, Primitive] = {
             "aead_seal",
             (Bytes(32), Bits(96), BYTES),
             BYTES,
-            ("deterministic", "injective"),
+            ("deterministic", "injective", "conceals"),
             run.aead_seal,
             growth=28,
             inverse="aead_open",

@@ -40,6 +40,16 @@ class Expand(Pass):
         return Module(module.specification, graphs)
 
 
+def chain_of(specification: Specification, instances: tuple[Instance, ...]) -> tuple[tuple[Op, Layout], ...]:
+    """Return the ops of some chunnels above a transport, each with the layout in front of it, in the order in which a
+    message meets them; whether they can read there what they read is not checked.
+    """
+    direction = Direction("request", instances)
+    expansion = _Expansion(specification, Stack("", ("sender", "receiver"), (direction,)), direction, Collector())
+    ops, layouts = expansion._chain()  # noqa: SLF001  (the same file)
+    return tuple((op, layout) for op, layout in zip(ops, layouts, strict=False) if op.transport is None)
+
+
 @frozen
 class _Expansion:
     """The expansion of one direction."""

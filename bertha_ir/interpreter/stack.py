@@ -4,7 +4,7 @@ placement must keep.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import Factory, define, field, frozen
 
@@ -95,7 +95,7 @@ def _without_inputs(_: str, name: str) -> int:
 class StackMachine:
     """A direction with its state. `secrets` gives the keys by name; `inputs` gives an op, by its id, time and chance.
 
-    `shared`: the machine of the other direction, whose state this one's chunnels share.
+    `shared`: the machine of the other direction, whose state this one's chunnels share. `instead`: as in `Environment`.
     """
 
     graph: Graph
@@ -103,6 +103,7 @@ class StackMachine:
     inputs: Callable[[str, str], int] = _without_inputs
     secrets: Mapping[str, bytes] = Factory(dict)
     shared: StackMachine | None = None
+    instead: Mapping[str, Callable[..., Any]] = Factory(dict)
     states: StateStore = field(init=False)
     steps: tuple[Step, ...] = field(init=False)
     _headers: dict[str, Header] = field(init=False)
@@ -142,7 +143,9 @@ class StackMachine:
         def inputs(name: str) -> int:
             return self.inputs(step.op.id, name)
 
-        return Environment(packet, step.tables, self.states, inputs, self._headers, self.messages, self.secrets)
+        return Environment(
+            packet, step.tables, self.states, inputs, self._headers, self.messages, self.secrets, instead=self.instead
+        )
 
     def _sent(self, env: Environment, after: int) -> list[Delivery]:
         """Carry on with the messages that a body sent besides its own. A copy leaves the path for its endpoint."""

@@ -1,0 +1,1 @@
+"""Proofs: bodies as z3 terms, what has to be proved, the three answers, and counterexamples that are replayed."""

@@ -1,0 +1,244 @@
+"""State as z3 terms: a cell is its row, a bounded map an array, and a map that evicts a history.
+
+What a map that evicts still holds depends on the order of everything that was done to it, so its term is what was
+done to it: reads that move an entry to the front, writes, removals.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import z3
+from attrs import define, evolve, frozen
+
+from bertha_ir.passes.smt.terms import OPAQUE, Facts, Text, bits, joined
+from bertha_ir.types import Bits, Bytes
+
+if TYPE_CHECKING:
+    from bertha_ir.program import State
+
+Row = tuple[z3.ExprRef, ...]
+
+_HISTORY = z3.DeclareSort("History")
+
+
+def sort_of(component: Bits | Bytes) -> z3.SortRef:
+    """Return the sort of a component of a key or a row."""
+    if isinstance(component, Bits):
+        return z3.BitVecSort(component.width)
+    return OPAQUE if component.size is None else z3.BitVecSort(8 * component.size)
+
+
+def zero(component: Bits | Bytes, facts: Facts) -> z3.ExprRef:
+    """Return what an entry that is not there reads as."""
+    sort = sort_of(component)
+    return facts.term(Text()) if sort == OPAQUE else bits(0, sort.size())
+
+
+@define
+class Asked:
+    """The keys of a state that bodies asked for, as terms: what a counterexample must say."""
+
+    keys: dict[int, z3.BitVecRef]
+
+    def add(self, key: z3.BitVecRef) -> z3.BitVecRef:
+        """Remember a key."""
+        self.keys.setdefault(key.get_id(), key)
+        return key
+
+
+def key_of(components: Row) -> z3.BitVecRef:
+    """Return a key as one term."""
+    return joined(components)
+
+
+@frozen(eq=False)
+class Cell:
+    """One row."""
+
+    state: State
+    row: Row
+
+    @classmethod
+    def start(cls, state: State) -> Cell:
+        """Return the cell as it is found."""
+        return cls(state, tuple(z3.Const(f"{state.name}.{i}", sort_of(v)) for i, v in enumerate(state.values)))
+
+    def get(self, key: Row, facts: Facts) -> tuple[Cell, z3.BoolRef, Row]:  # noqa: ARG002  (a memory's signature)
+        """Return the memory after a read, whether the entry is there, and its row."""
+        return self, z3.BoolVal(val=True), self.row
+
+    def set(self, key: Row, row: Row, facts: Facts) -> Cell:  # noqa: ARG002  (a memory's signature)
+        """Return the memory after a write."""
+        return evolve(self, row=row)
+
+    def differs(self, other: Memory) -> z3.BoolRef:
+        """Return when two memories differ."""
+        assert isinstance(other, Cell)  # noqa: S101  INVARIANT: one state, one kind
+        return z3.Or(*(a != b for a, b in zip(self.row, other.row, strict=True)))
+
+
+@frozen(eq=False)
+class Map:
+    """A bounded map that keeps what it has: which keys are there, a row's components by key, how many there are."""
+
+    state: State
+    asked: Asked
+    present: z3.ArrayRef
+    rows: tuple[z3.ArrayRef, ...]
+    count: z3.BitVecRef
+
+    @classmethod
+    def start(cls, state: State, asked: Asked, facts: Facts) -> Map:
+        """Return the map as it is found."""
+        key = z3.BitVecSort(sum(sort_of(k).size() for k in state.keys))
+        count = z3.BitVec(f"{state.name}.count", 32)
+        facts.known.append(z3.ULE(count, state.size))
+        rows = tuple(z3.Array(f"{state.name}.{i}", key, sort_of(v)) for i, v in enumerate(state.values))
+        return cls(state, asked, z3.Array(f"{state.name}.present", key, z3.BoolSort()), rows, count)
+
+    def _seen(self, key: Row, facts: Facts) -> z3.BitVecRef:
+        """Return a key as a term; what is not there at the start reads as zero."""
+        term = key_of(key)
+        if term.get_id() not in self.asked.keys:
+            self.asked.add(term)
+            first = Map.start(self.state, self.asked, Facts())
+            zeros = zip(first.rows, self.state.values, strict=True)
+            empty = z3.And(*(array[term] == zero(v, facts) for array, v in zeros))
+            facts.known.append(z3.Or(first.present[term], empty))
+            facts.known.append(z3.Implies(first.present[term], first.count != 0))
+        return term
+
+    def get(self, key: Row, facts: Facts) -> tuple[Map, z3.BoolRef, Row]:
+        """Return the memory after a read, whether the entry is there, and its row."""
+        term = self._seen(key, facts)
+        return self, z3.simplify(self.present[term]), tuple(array[term] for array in self.rows)
+
+    def set(self, key: Row, row: Row, facts: Facts) -> Map:
+        """Return the memory after a write; a new key is not stored when the map is full."""
+        term = self._seen(key, facts)
+        there = self.present[term]
+        kept = z3.Or(there, z3.ULT(self.count, self.state.size))
+        rows = tuple(
+            z3.If(kept, z3.Store(array, term, value), array) for array, value in zip(self.rows, row, strict=True)
+        )
+        count = z3.If(z3.And(kept, z3.Not(there)), self.count + 1, self.count)
+        return evolve(self, present=z3.Store(self.present, term, kept), rows=rows, count=count)
+
+    def delete(self, key: Row, facts: Facts) -> Map:
+        """Return the memory after a removal."""
+        term = self._seen(key, facts)
+        pairs = zip(self.rows, self.state.values, strict=True)
+        rows = tuple(z3.Store(array, term, zero(v, facts)) for array, v in pairs)
+        count = z3.If(self.present[term], self.count - 1, self.count)
+        return evolve(self, present=z3.Store(self.present, term, z3.BoolVal(val=False)), rows=rows, count=count)
+
+    def differs(self, other: Memory) -> z3.BoolRef:
+        """Return when two memories differ: in some key that was asked for, as nothing else has changed."""
+        assert isinstance(other, Map)  # noqa: S101  INVARIANT: one state, one kind
+        rows = (a != b for a, b in zip(self.rows, other.rows, strict=True))
+        return z3.Or(self.present != other.present, *rows)
+
+
+@frozen(eq=False)
+class History:
+    """A bounded map that evicts the least recently used entry when it is full."""
+
+    state: State
+    asked: Asked
+    term: z3.ExprRef
+    done: tuple[tuple[str, z3.BitVecRef, History], ...] = ()
+
+    @classmethod
+    def start(cls, state: State, asked: Asked) -> History:
+        """Return the map as it is found."""
+        return cls(state, asked, z3.Const(f"{state.name}.history", _HISTORY))
+
+    @cached_property
+    def _key(self) -> z3.SortRef:
+        return z3.BitVecSort(sum(sort_of(k).size() for k in self.state.keys))
+
+    def holds(self, key: z3.BitVecRef) -> z3.BoolRef:
+        """Return whether a key is there."""
+        return z3.Function(f"{self.state.name}.holds", _HISTORY, self._key, z3.BoolSort())(self.term, key)
+
+    def row(self, key: z3.BitVecRef) -> Row:
+        """Return what is stored under a key that is there."""
+        sorts = (sort_of(v) for v in self.state.values)
+        return tuple(
+            z3.Function(f"{self.state.name}.{i}", _HISTORY, self._key, sort)(self.term, key)
+            for i, sort in enumerate(sorts)
+        )
+
+    def get(self, key: Row, facts: Facts) -> tuple[History, z3.BoolRef, Row]:
+        """Return the memory after a read, whether the entry is there, and its row."""
+        term = self.asked.add(key_of(key))
+        self._trace(term, facts)
+        pairs = zip(self.row(term), self.state.values, strict=True)
+        row = tuple(z3.If(self.holds(term), value, zero(v, facts)) for value, v in pairs)
+        return self._touched(term, facts), self.holds(term), row
+
+    def set(self, key: Row, row: Row, facts: Facts) -> History:
+        """Return the memory after a write."""
+        term = self.asked.add(key_of(key))
+        before = self._untouched(term)
+        made = before.after("put", term, (term, *row))
+        facts.known.append(made.holds(term))
+        facts.known += [a == b for a, b in zip(made.row(term), row, strict=True)]
+        return made
+
+    def delete(self, key: Row, facts: Facts) -> History:
+        """Return the memory after a removal."""
+        term = self.asked.add(key_of(key))
+        made = self._untouched(term).after("remove", term, (term,))
+        facts.known.append(z3.Not(made.holds(term)))
+        return made
+
+    def _touched(self, key: z3.BitVecRef, facts: Facts) -> History:
+        """Return the memory after its entry for a key, if there is one, moved to the front."""
+        if self.done and self.done[-1][0] in {"use", "put"} and self.done[-1][1].eq(key):
+            return self
+        made = self.after("use", key, (key,))
+        facts.known.append(z3.Implies(z3.Not(self.holds(key)), made.term == self.term))
+        facts.known.append(made.holds(key) == self.holds(key))
+        facts.known += [a == b for a, b in zip(made.row(key), self.row(key), strict=True)]
+        return made
+
+    def _untouched(self, key: z3.BitVecRef) -> History:
+        """Return the memory without a last use of a key that is about to be written or removed anyway."""
+        last = self.done[-1] if self.done else None
+        if last is not None and last[0] == "use" and last[1].eq(key):
+            return last[2]
+        return self
+
+    def after(self, what: str, key: z3.BitVecRef, given: tuple[z3.ExprRef, ...]) -> History:
+        """Return the memory after one more step."""
+        function = z3.Function(f"{self.state.name}.{what}", _HISTORY, *(g.sort() for g in given), _HISTORY)
+        return evolve(self, term=function(self.term, *given), done=(*self.done, (what, key, self)))
+
+    def _trace(self, key: z3.BitVecRef, facts: Facts) -> None:
+        """Say what earlier steps mean for a key: another key's step leaves its row, but may evict it."""
+        now = self
+        for what, other, before in reversed(self.done):
+            if not key.eq(other):
+                stays = before.holds(key) if what != "put" else z3.Implies(now.holds(key), before.holds(key))
+                held = now.holds(key) == stays if what != "put" else stays
+                rows = (a == b for a, b in zip(now.row(key), before.row(key), strict=True))
+                facts.known.append(z3.Implies(key != other, z3.And(held, z3.Implies(now.holds(key), z3.And(*rows)))))
+            now = before
+
+    def differs(self, other: Memory) -> z3.BoolRef:
+        """Return when two memories differ: when their histories do."""
+        assert isinstance(other, History)  # noqa: S101  INVARIANT: one state, one kind
+        return self.term != other.term
+
+
+Memory = Cell | Map | History
+
+
+def start_of(state: State, asked: Asked, facts: Facts) -> Memory:
+    """Return a state as bodies find it."""
+    if not state.keys:
+        return Cell.start(state)
+    return History.start(state, asked) if state.evicts else Map.start(state, asked, facts)

@@ -1,0 +1,131 @@
+"""A question for the prover: do two pipelines do the same to every message, whatever state it finds?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from attrs import evolve, field, frozen
+
+from bertha_ir import expr as e
+from bertha_ir import stmt as s
+from bertha_ir.interpreter.stack import Step, steps_of
+from bertha_ir.interpreter.trace import Tracer
+from bertha_ir.passes.layout import network_headers
+from bertha_ir.stack import Graph, Layout, Op, connect
+from bertha_ir.types import Bits, Bytes
+from bertha_ir.walk import walk
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bertha_ir.interpreter.trace import Start, Trace
+    from bertha_ir.message import Message
+    from bertha_ir.program import State
+    from bertha_ir.spec import Parameter, Specification
+
+Observed = Literal["all", "message", "shared"]
+
+
+@frozen
+class Question:
+    """`left` and `right` are the pipelines. `network`: the fields of headers in front of the message that their bodies
+    touch. `record`: the message whose decoded form comes in, if one does.
+
+    `observed`: `all` that each does; the `message` alone, as laws ask; or the message and the state that both have.
+    `parameters` and `condition` are those of a rule: it must hold for all values that the condition admits.
+    """
+
+    left: Graph
+    right: Graph
+    messages: Mapping[str, Message] = field(eq=False)
+    network: tuple[e.Field, ...]
+    record: str | None = None
+    observed: Observed = "all"
+    parameters: tuple[Parameter, ...] = ()
+    condition: e.Expr | None = None
+
+    @property
+    def sides(self) -> tuple[Graph, Graph]:
+        """Both pipelines."""
+        return self.left, self.right
+
+    def steps(self) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+        """Return both pipelines, ready to run."""
+        return steps_of(self.left, self.messages), steps_of(self.right, self.messages)
+
+    def states(self) -> dict[str, State]:
+        """Return the states of both pipelines by name."""
+        return {t.name: t for graph in self.sides for op in graph.ops for t in op.states}
+
+    def compared(self) -> tuple[str, ...]:
+        """Return the names of the states that take part in the answer."""
+        left, right = ({t.name for op in graph.ops for t in op.states} for graph in self.sides)
+        return (
+            ()
+            if self.observed == "message"
+            else tuple(sorted(left & right if self.observed == "shared" else left | right))
+        )
+
+    def tracers(self) -> tuple[Tracer, Tracer]:
+        """Return what runs both pipelines in the interpreter."""
+        return Tracer(self.left, self.messages), Tracer(self.right, self.messages)
+
+
+def pipeline(ops: tuple[tuple[Op, Layout], ...], end: Layout | None = None) -> Graph:
+    """Return ops, each with the layout in front of it, as a graph."""
+    steps = tuple(op for op, _ in ops)
+    layouts = (*(layout for _, layout in ops), end or Layout(raw=True))
+    return Graph("", "request", "", "", steps, connect(steps, layouts))
+
+
+def ask(left: Graph, right: Graph, specification: Specification, observed: Observed = "all") -> Question:
+    """Return the question whether two pipelines are the same; what comes in is read off their bodies."""
+    network = network_of(specification)
+    ops = (*left.ops, *right.ops)
+    fields = {(f.header, f.name): f for op in ops for f in _fields(op.body) if f.header in network}
+    records = sorted({n.message for op in ops for n in walk(op.body) if isinstance(n, e.Value)})
+    messages = {m.name: m for m in specification.messages}
+    sends = any(op.side == "sender" and any(isinstance(n, e.Value) for n in walk(op.body)) for op in ops)
+    record = records[0] if records and sends else None
+    ordered = tuple(fields[name] for name in sorted(fields))
+    return Question(left, right, messages, ordered, record, observed)
+
+
+def under(question: Question, parameters: tuple[Parameter, ...], condition: e.Expr | None) -> Question:
+    """Return a question that leaves parameters open, under a condition on them."""
+    return evolve(question, parameters=parameters, condition=condition)
+
+
+def network_of(specification: Specification) -> frozenset[str]:
+    """Return the headers that lie in front of messages, of every transport there is."""
+    transports = [c.transport for c in specification.chunnels if c.transport is not None]
+    return frozenset(h for t in transports for h in network_headers(specification, t))
+
+
+def _fields(body: s.Body) -> tuple[e.Field, ...]:
+    own = {n.header for n in walk(body) if isinstance(n, s.Push | s.Pop)}
+    return tuple(n for n in walk(body) if isinstance(n, e.Field) and n.header not in own)
+
+
+def same_states(question: Question, left: Trace, right: Trace) -> tuple[str, ...]:
+    """Return the states that two runs leave different."""
+    return tuple(n for n in question.compared() if left.states.get(n) != right.states.get(n))
+
+
+def differs(question: Question, left: Trace, right: Trace) -> bool:
+    """Whether two runs differ in what the question observes."""
+    if question.observed == "message" and question.record is not None:
+        ours, theirs = ([(d.value, d.src, d.dst) for d in t.deliveries] for t in (left, right))
+        return ours != theirs
+    return left.deliveries != right.deliveries or bool(same_states(question, left, right))
+
+
+def width(type_: object) -> int:
+    """Return the bits of a field's value."""
+    assert isinstance(type_, Bits | Bytes)  # noqa: S101  INVARIANT: fields are of these
+    return type_.width if isinstance(type_, Bits) else 8 * (type_.size or 0)
+
+
+def run_both(tracers: tuple[Tracer, Tracer], start: Start) -> tuple[Trace, Trace]:
+    """Run both pipelines from one start."""
+    return tracers[0].run(start), tracers[1].run(start)

@@ -34,7 +34,7 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"bertha {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_check, _compile, _plan, _ir, _explain, _passes, _targets):
+    for add in (_check, _compile, _plan, _ir, _explain, _prove, _laws, _passes, _targets):
         add(commands)
     return parser
 
@@ -118,6 +118,50 @@ def _explain(commands: Commands) -> None:
         commands, "explain", "explain an error code, or list them all", "bertha explain CH401", "bertha explain"
     )
     parser.add_argument("code", metavar="CODE", nargs="?", help="such as CH401")
+
+
+def _proving(parser: Parser) -> None:
+    parser.add_argument(
+        "--file",
+        metavar="FILE",
+        action="append",
+        default=[],
+        type=Path,
+        help="a .chunnel file with names that are used",
+    )
+    parser.add_argument("--timeout", metavar="SECONDS", type=float, default=2.0, help="for each question (default: 2)")
+    parser.add_argument("--max-size", metavar="BYTES", type=int, help="the payload that the link below carries at most")
+    parser.add_argument("--below", metavar="NAMES", help="the guarantees of what is below: `ordered,reliable`, or ``")
+    parser.add_argument("--no-cache", action="store_true", help="ask everything anew, and remember nothing")
+
+
+def _prove(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "prove",
+        "prove that chunnels may trade places, or show the message that says no",
+        "bertha prove 'count(by = ipv4.dscp)' 'firewall(deny = [10.0.0.0/8])'",
+        "bertha prove 'encrypt(secret(\"k\"))' http2 --equivalence end-to-end",
+        "bertha prove --all",
+        "bertha prove --rule compress_twice --file rules.chunnel",
+    )
+    parser.add_argument("chains", metavar="CHAIN", nargs="*", help="two chains: may `A |> B` become `B |> A`?")
+    parser.add_argument(
+        "--equivalence", choices=("wire", "end-to-end"), default="wire",
+        help="wire: for whoever looks at the wire (default); end-to-end: both ends change together",
+    )  # fmt: skip
+    parser.add_argument("--rule", metavar="NAME", help="prove a rule of a --file instead")
+    parser.add_argument("--all", action="store_true", help="every pair of the library's chunnels instead")
+    parser.add_argument("--markdown", action="store_true", help="with --all: as a page")
+    _proving(parser)
+
+
+def _laws(commands: Commands) -> None:
+    parser = _command(
+        commands, "laws", "check the laws that chunnels state of themselves", "bertha laws", "bertha laws compress"
+    )
+    parser.add_argument("chains", metavar="CHAIN", nargs="*", help="chunnels to check (default: the whole library)")
+    _proving(parser)
 
 
 def _passes(commands: Commands) -> None:

@@ -10,7 +10,7 @@ from attrs import frozen
 from bertha_ir.passes.smt.expressions import Evaluator, width_of
 from bertha_ir.passes.smt.machine import Outcome, run
 from bertha_ir.passes.smt.path import BeyondProofError, Packet, World
-from bertha_ir.passes.smt.terms import Text
+from bertha_ir.passes.smt.terms import Text, all_of, any_of
 from bertha_ir.types import Bits, Bool, EndpointType
 
 if TYPE_CHECKING:
@@ -50,10 +50,10 @@ def encode(question: Question) -> Encoding:
     if len(left) * len(right) > MAX_PAIRS:
         msg = f"more than {MAX_PAIRS} pairs of paths"
         raise BeyondProofError(msg)
-    formula = z3.Or(*(_differ(a, b, question, world) for a in left for b in right))
+    formula = any_of(*(_differ(a, b, question, world) for a in left for b in right))
     if question.condition is not None:
         holds = Evaluator(world, "", {}).value(question.condition, left[0].path)
-        formula = z3.And(holds, formula)
+        formula = all_of(holds, formula)
     return Encoding(question, world, packet, formula)
 
 
@@ -100,7 +100,7 @@ def _differ(left: Outcome, right: Outcome, question: Question, world: World) -> 
             ours[name].differs(theirs[name]) if name in ours and name in theirs else z3.BoolVal(val=True)
             for name in question.compared()
         ]
-    return z3.And(*taken, z3.Or(*parts))
+    return all_of(*taken, any_of(*parts))
 
 
 def _contradict(left: Outcome, right: Outcome) -> bool:
@@ -117,21 +117,21 @@ def _deliveries_differ(
 ) -> z3.BoolRef:
     if [d.kind for d in left] != [d.kind for d in right]:
         return z3.BoolVal(val=True)
-    return z3.Or(*(_delivery_differs(a, b, question, world) for a, b in zip(left, right, strict=True)))
+    return any_of(*(_delivery_differs(a, b, question, world) for a, b in zip(left, right, strict=True)))
 
 
 def delivered_alike(left: tuple[Delivery, ...], right: tuple[Delivery, ...], world: World) -> z3.BoolRef:
     """Return when two runs look the same to an observer on the link: bytes, addresses and the network's fields."""
     if [d.kind for d in left] != [d.kind for d in right]:
         return z3.BoolVal(val=False)
-    return z3.And(*(_alike(a, b, world) for a, b in zip(left, right, strict=True)))
+    return all_of(*(_alike(a, b, world) for a, b in zip(left, right, strict=True)))
 
 
 def _alike(left: Delivery, right: Delivery, world: World) -> z3.BoolRef:
     words = Evaluator(world, "", {})
     fields = (left.outside[h][f] == right.outside[h][f] for h in left.outside for f in left.outside[h])
     ends = words.same(left.src, right.src), words.same(left.dst, right.dst)
-    return z3.And(*ends, left.data.same(right.data, world.facts), *fields)
+    return all_of(*ends, left.data.same(right.data, world.facts), *fields)
 
 
 def _delivery_differs(left: Delivery, right: Delivery, question: Question, world: World) -> z3.BoolRef:
@@ -147,4 +147,4 @@ def _delivery_differs(left: Delivery, right: Delivery, question: Question, world
         same += [words.same(left.src, right.src), words.same(left.dst, right.dst)]
     else:
         same.append(_alike(left, right, world))
-    return z3.Not(z3.And(*same))
+    return z3.Not(all_of(*same))

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from bertha_ir import expr as e
 from bertha_ir.passes.smt.path import BeyondProofError, Path, Value, World
-from bertha_ir.passes.smt.terms import Lookup, Text, bits, joined, text_of, text_of_bits
+from bertha_ir.passes.smt.terms import Lookup, Text, all_of, any_of, bits, joined, text_of, text_of_bits
 from bertha_ir.primitives import PRIMITIVES
 from bertha_ir.types import BOOL, Bits, Bytes, EndpointType, Type
 
@@ -105,9 +105,9 @@ class Evaluator:
             case "!=":
                 return z3.Not(self.same(left, right))
             case "and":
-                return z3.And(left, right)
+                return all_of(left, right)
             case "or":
-                return z3.Or(left, right)
+                return any_of(left, right)
             case "<<" | ">>":
                 return _shift(node.op, left, right)
         return _BINARY[node.op](left, right)
@@ -127,9 +127,9 @@ class Evaluator:
             case (Text(), Text()):
                 return left.same(right, self.world.facts)
             case (tuple(), tuple()):
-                return z3.And(*(a == b for a, b in zip(left, right, strict=True)))
+                return all_of(*(a == b for a, b in zip(left, right, strict=True)))
             case (dict(), dict()):
-                return z3.And(*(self.same(left[name], right[name]) for name in left))
+                return all_of(*(self.same(left[name], right[name]) for name in left))
         return left == right
 
     def _choose(self, condition: z3.BoolRef, yes: Value, no: Value) -> Value:
@@ -176,8 +176,8 @@ class Evaluator:
             return there
         table = self.tables[container]
         if table.kind == "array":
-            rows = (z3.And(*(k == v for k, v in zip(key, entry.values, strict=True))) for entry in table.entries)
-            return z3.Or(*rows)
+            rows = (all_of(*(k == v for k, v in zip(key, entry.values, strict=True))) for entry in table.entries)
+            return any_of(*rows)
         return self._find(table, key, BOOL)[0]
 
     def _find(self, table: Table, key: tuple[z3.ExprRef, ...], type_: Type) -> tuple[z3.BoolRef, Value]:
@@ -195,7 +195,7 @@ class Evaluator:
             entries = sorted(table.entries, key=lambda x: x.match[1]) if table.kind == "lpm" else table.entries[::-1]
             for entry in entries:
                 here = _hits(table, entry.match, key)
-                hit = z3.Or(hit, here)
+                hit = any_of(hit, here)
                 row = [z3.If(here, bits(v, w), old) for v, w, old in zip(entry.values, widths, row, strict=True)]
         if not row:
             return hit, None
@@ -276,7 +276,7 @@ def _hits(table: Table, match: tuple[int, ...], key: tuple[z3.ExprRef, ...]) -> 
     first = key[0]
     match table.kind:
         case "range":
-            return z3.And(z3.ULE(match[0], first), z3.ULE(first, match[1]))
+            return all_of(z3.ULE(match[0], first), z3.ULE(first, match[1]))
         case "lpm":
             prefix, length = match
             rest = first.size() - length
@@ -285,7 +285,7 @@ def _hits(table: Table, match: tuple[int, ...], key: tuple[z3.ExprRef, ...]) -> 
                 if not length
                 else z3.LShR(first, rest) == z3.LShR(bits(prefix, first.size()), rest)
             )
-    return z3.And(*(k == v for k, v in zip(key, match, strict=True)))
+    return all_of(*(k == v for k, v in zip(key, match, strict=True)))
 
 
 def _cast(value: Value, width: int) -> z3.BitVecRef:

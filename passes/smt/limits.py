@@ -15,6 +15,7 @@ from bertha_ir.passes.smt.machine import Outcome, run
 from bertha_ir.passes.smt.path import BeyondProofError, World
 from bertha_ir.passes.smt.search import starts
 from bertha_ir.passes.smt.solve import SEED, TIMEOUT_MS, certificate
+from bertha_ir.passes.smt.terms import all_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,7 @@ def _asked(question: Question, limit: int, timeout_ms: int) -> Answer | None:
     solver = z3.Solver()
     solver.set("timeout", timeout_ms)
     solver.set("random_seed", SEED)
-    solver.add(z3.And(*(_all_fit(w, limit) for w in written)), z3.Not(z3.And(*(_all_fit(c, limit) for c in changed))))
+    solver.add(all_of(*(_all_fit(w, limit) for w in written)), z3.Not(all_of(*(_all_fit(c, limit) for c in changed))))
     solver.add(*world.facts.known)
     result = solver.check()
     if result == z3.unsat:
@@ -49,7 +50,7 @@ def _asked(question: Question, limit: int, timeout_ms: int) -> Answer | None:
 
 def _all_fit(outcome: Outcome, limit: int) -> z3.BoolRef:
     return z3.Implies(
-        z3.And(*outcome.path.conditions), z3.And(*(z3.ULE(d.data.size(), limit) for d in outcome.deliveries))
+        all_of(*outcome.path.conditions), all_of(*(z3.ULE(d.data.size(), limit) for d in outcome.deliveries))
     )
 
 

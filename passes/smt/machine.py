@@ -16,7 +16,7 @@ from bertha_ir import stmt as s
 from bertha_ir.interpreter.stack import header_of
 from bertha_ir.passes.smt.expressions import Evaluator, read_bits, width_of, write_bits
 from bertha_ir.passes.smt.path import BeyondProofError, Delivery, Packet, Path, World
-from bertha_ir.passes.smt.terms import Text, bits, text_of_bits
+from bertha_ir.passes.smt.terms import Text, all_of, bits, text_of_bits
 from bertha_ir.types import Bits
 from bertha_ir.walk import walk
 
@@ -121,7 +121,7 @@ class _Machine:
             on, off = on.fork(z3.UGE(on.packet.data.size(), view.offset + view.header.size))
             skipped += [off] if off else []
             if on is not None and view.fixed:
-                on, off = on.fork(z3.And(*(self._holds(view, name, value, on) for name, value in view.fixed)))
+                on, off = on.fork(all_of(*(self._holds(view, name, value, on) for name, value in view.fixed)))
                 skipped += [off] if off else []
         return [(p, True) for p in skipped] + ([(on, False)] if on else [])
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import z3
 from attrs import define, evolve, frozen
 
-from bertha_ir.passes.smt.terms import OPAQUE, Facts, Text, bits, joined
+from bertha_ir.passes.smt.terms import OPAQUE, Facts, Text, all_of, any_of, bits, joined
 from bertha_ir.types import Bits, Bytes
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Cell:
     def differs(self, other: Memory) -> z3.BoolRef:
         """Return when two memories differ."""
         assert isinstance(other, Cell)  # noqa: S101  INVARIANT: one state, one kind
-        return z3.Or(*(a != b for a, b in zip(self.row, other.row, strict=True)))
+        return any_of(*(a != b for a, b in zip(self.row, other.row, strict=True)))
 
 
 @frozen(eq=False)
@@ -105,8 +105,8 @@ class Map:
             self.asked.add(term)
             first = Map.start(self.state, self.asked, Facts())
             zeros = zip(first.rows, self.state.values, strict=True)
-            empty = z3.And(*(array[term] == zero(v, facts) for array, v in zeros))
-            facts.known.append(z3.Or(first.present[term], empty))
+            empty = all_of(*(array[term] == zero(v, facts) for array, v in zeros))
+            facts.known.append(any_of(first.present[term], empty))
             facts.known.append(z3.Implies(first.present[term], first.count != 0))
         return term
 
@@ -119,11 +119,11 @@ class Map:
         """Return the memory after a write; a new key is not stored when the map is full."""
         term = self._seen(key, facts)
         there = self.present[term]
-        kept = z3.Or(there, z3.ULT(self.count, self.state.size))
+        kept = any_of(there, z3.ULT(self.count, self.state.size))
         rows = tuple(
             z3.If(kept, z3.Store(array, term, value), array) for array, value in zip(self.rows, row, strict=True)
         )
-        count = z3.If(z3.And(kept, z3.Not(there)), self.count + 1, self.count)
+        count = z3.If(all_of(kept, z3.Not(there)), self.count + 1, self.count)
         return evolve(self, present=z3.Store(self.present, term, kept), rows=rows, count=count)
 
     def delete(self, key: Row, facts: Facts) -> Map:
@@ -138,7 +138,7 @@ class Map:
         """Return when two memories differ: in some key that was asked for, as nothing else has changed."""
         assert isinstance(other, Map)  # noqa: S101  INVARIANT: one state, one kind
         rows = (a != b for a, b in zip(self.rows, other.rows, strict=True))
-        return z3.Or(self.present != other.present, *rows)
+        return any_of(self.present != other.present, *rows)
 
 
 @frozen(eq=False)
@@ -191,8 +191,10 @@ class History:
     def delete(self, key: Row, facts: Facts) -> History:
         """Return the memory after a removal."""
         term = self.asked.add(key_of(key))
-        made = self._untouched(term).after("remove", term, (term,))
+        before = self._untouched(term)
+        made = before.after("remove", term, (term,))
         facts.known.append(z3.Not(made.holds(term)))
+        facts.known.append(z3.Implies(z3.Not(before.holds(term)), made.term == before.term))
         return made
 
     def _touched(self, key: z3.BitVecRef, facts: Facts) -> History:
@@ -225,7 +227,7 @@ class History:
                 stays = before.holds(key) if what != "put" else z3.Implies(now.holds(key), before.holds(key))
                 held = now.holds(key) == stays if what != "put" else stays
                 rows = (a == b for a, b in zip(now.row(key), before.row(key), strict=True))
-                facts.known.append(z3.Implies(key != other, z3.And(held, z3.Implies(now.holds(key), z3.And(*rows)))))
+                facts.known.append(z3.Implies(key != other, all_of(held, z3.Implies(now.holds(key), all_of(*rows)))))
             now = before
 
     def differs(self, other: Memory) -> z3.BoolRef:

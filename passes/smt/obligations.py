@@ -75,9 +75,9 @@ class Prover:
     below: frozenset[str] | None = None
     solver: Callable[[str, Question, Callable[[], Answer]], Answer] = lambda _, __, ask_now: ask_now()
 
-    def commute(self, first: Instance, second: Instance, equivalence: Equivalence) -> Verdict:
+    def commute(self, first: Chain, second: Chain, equivalence: Equivalence) -> Verdict:
         """Return whether `first |> second` may become `second |> first`."""
-        return self.rewrite((first, second), (second, first), equivalence)
+        return self.rewrite((*first, *second), (*second, *first), equivalence)
 
     def rewrite(self, left: Chain, right: Chain, equivalence: Equivalence, observed: Observed = "all") -> Verdict:
         """Return whether one chain may become another, whose instances of the same id share their state."""

@@ -12,7 +12,7 @@ from bertha_ir.interpreter.stack import Step, steps_of
 from bertha_ir.interpreter.trace import Tracer
 from bertha_ir.passes.layout import network_headers
 from bertha_ir.stack import Graph, Layout, Op, connect
-from bertha_ir.types import Bits, Bytes
+from bertha_ir.types import Bits, Bytes, Record
 from bertha_ir.walk import walk
 
 if TYPE_CHECKING:
@@ -57,6 +57,15 @@ class Question:
         """Return the states of both pipelines by name."""
         return {t.name: t for graph in self.sides for op in graph.ops for t in op.states}
 
+    def spoken(self) -> tuple[Message, ...]:
+        """Return the messages whose layout the answer depends on."""
+        named = (e.Field, e.Value, s.Push, s.Pop)
+        nodes = [n for graph in self.sides for op in graph.ops for n in walk(op.body)]
+        names: set[str] = {getattr(n, "header", "") or getattr(n, "message", "") for n in nodes if isinstance(n, named)}
+        names |= {n.type.message for n in nodes if isinstance(n, e.Call) and isinstance(n.type, Record)}
+        names |= {h for graph in self.sides for edge in graph.edges for h in edge.layout.headers}
+        return tuple(self.messages[name] for name in sorted(names))
+
     def compared(self) -> tuple[str, ...]:
         """Return the names of the states that take part in the answer."""
         left, right = ({t.name for op in graph.ops for t in op.states} for graph in self.sides)
@@ -66,9 +75,24 @@ class Question:
             else tuple(sorted(left & right if self.observed == "shared" else left | right))
         )
 
+    def core(self) -> Question:
+        """Return the question without the ops that both sides end with: what is the same before them is so behind."""
+        if self.observed != "all":
+            return self
+        left, right = (_pairs(graph) for graph in self.sides)
+        same = 0
+        while same < min(len(left), len(right)) and left[-1 - same] == right[-1 - same]:
+            same += 1
+        cut = slice(None, -same or None)
+        return evolve(self, left=pipeline(left[cut]), right=pipeline(right[cut])) if same else self
+
     def tracers(self) -> tuple[Tracer, Tracer]:
         """Return what runs both pipelines in the interpreter."""
         return Tracer(self.left, self.messages), Tracer(self.right, self.messages)
+
+
+def _pairs(graph: Graph) -> tuple[tuple[Op, Layout], ...]:
+    return tuple((op, graph.into(op.id)) for op in graph.chain())
 
 
 def pipeline(ops: tuple[tuple[Op, Layout], ...], end: Layout | None = None) -> Graph:

@@ -20,7 +20,7 @@ from bertha_ir.passes.smt.machine import Outcome, run
 from bertha_ir.passes.smt.path import BeyondProofError, World
 from bertha_ir.passes.smt.search import starts
 from bertha_ir.passes.smt.solve import SEED, TIMEOUT_MS, certificate
-from bertha_ir.passes.smt.terms import Facts
+from bertha_ir.passes.smt.terms import Facts, all_of, any_of
 from bertha_ir.primitives import PRIMITIVES
 
 if TYPE_CHECKING:
@@ -58,9 +58,9 @@ def _asked(question: Question, timeout_ms: int) -> Answer | None:
 
 def _look_alike(one: list[Outcome], other: list[Outcome], world: World) -> z3.BoolRef:
     """Return when two messages give the same deliveries."""
-    return z3.Or(
+    return any_of(
         *(
-            z3.And(*a.path.conditions, *b.path.conditions, delivered_alike(a.deliveries, b.deliveries, world))
+            all_of(*a.path.conditions, *b.path.conditions, delivered_alike(a.deliveries, b.deliveries, world))
             for a in one
             for b in other
         )

@@ -39,6 +39,16 @@ def bits(value: int, width: int) -> z3.BitVecRef:
     return z3.BitVecVal(value, width)
 
 
+def all_of(*conditions: z3.BoolRef) -> z3.BoolRef:
+    """Return when all conditions hold; z3 prints an empty conjunction in a way that other solvers do not read."""
+    return z3.And(*conditions) if conditions else z3.BoolVal(val=True)
+
+
+def any_of(*conditions: z3.BoolRef) -> z3.BoolRef:
+    """Return when one of some conditions holds."""
+    return z3.Or(*conditions) if conditions else z3.BoolVal(val=False)
+
+
 def joined(parts: Sequence[z3.BitVecRef]) -> z3.BitVecRef:
     """Return the bits of several terms, first ones highest."""
     return z3.simplify(z3.Concat(*parts)) if len(parts) > 1 else parts[0]
@@ -84,7 +94,7 @@ class Text:
         if len(ours.head) - ours.cut != len(theirs.head) - theirs.cut:
             return z3.BoolVal(val=False)
         count = max(len(ours.head), len(theirs.head))
-        return z3.And(*(ours.byte(i) == theirs.byte(i) for i in range(count)))
+        return all_of(*(ours.byte(i) == theirs.byte(i) for i in range(count)))
 
     def _shortest(self) -> Text:
         """Return the same bytes with those at the head's end that are the base's own counted to the base."""
@@ -115,6 +125,11 @@ class Application:
     leading: tuple[z3.ExprRef, ...]
     text: Text | None
     term: z3.ExprRef
+
+    @property
+    def result(self) -> Text:
+        """Return the result as a byte string, if it is one."""
+        return Text((), self.term)
 
 
 @frozen(eq=False)

@@ -24,16 +24,19 @@ MODELLED_BYTES = 128
 
 def start_of_model(encoding: Encoding, model: z3.ModelRef, *, full: bool = False) -> Start:
     """Return the message and the world that a model describes. With `full`, maps that evict are filled up."""
-    return _Reader(encoding, model).start(full=full)
+    return Reader(encoding, model).start(full=full)
 
 
 @define
-class _Reader:
+class Reader:
+    """Reads values off a model."""
+
     encoding: Encoding
     model: z3.ModelRef
     known: dict[str, bytes] = Factory(dict)
 
     def start(self, *, full: bool) -> Start:
+        """Return the message and the world that the model describes."""
         question, world, packet = self.encoding.question, self.encoding.world, self.encoding.packet
         src, dst = ((self.number(ip), self.number(port)) for ip, port in (packet.src, packet.dst))
         network: dict[str, dict[str, int | bytes]] = {}
@@ -53,9 +56,11 @@ class _Reader:
         )  # fmt: skip
 
     def number(self, term: z3.ExprRef) -> int:
+        """Return the value of bits."""
         return self.model.eval(term, model_completion=True).as_long()  # type: ignore[no-any-return]  # z3 is untyped
 
     def holds(self, term: z3.BoolRef) -> bool:
+        """Return whether a condition holds."""
         return bool(z3.is_true(self.model.eval(term, model_completion=True)))
 
     def text(self, text: Text) -> bytes:

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "core": {"core", "leaf"},
     "runtime": {"core", "leaf", "runtime"},
     "frontend": {"core", "frontend"},
-    "passes": {"core", "passes", "cost vocabulary"},
+    "passes": {"core", "leaf", "passes", "cost vocabulary"},
     "backends": {"core", "backends"},
     "cost vocabulary": {"core", "cost vocabulary"},
     "cost_models": {"core", "cost_models", "cost vocabulary"},

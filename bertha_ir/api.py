@@ -6,7 +6,7 @@ import hashlib
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
-from attrs import asdict, frozen
+from attrs import asdict, evolve, frozen
 
 from bertha_ir import artifact as artifacts
 from bertha_ir import expr, message, plan, program, spec, stack, stmt, text, types
@@ -120,7 +120,7 @@ def select(specification: Specification, stacks: Sequence[str]) -> Specification
             )
     collector.check()
     chosen = tuple(s for s in specification.stacks if not stacks or s.name in stacks)
-    return spec.Specification(specification.messages, specification.chunnels, chosen, specification.site)
+    return evolve(specification, stacks=chosen)
 
 
 def backends() -> tuple[Backend, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from attrs import field, frozen
 
 if TYPE_CHECKING:
-    from bertha_ir.expr import Const, Field
+    from bertha_ir.expr import Const, Expr, Field, Param
     from bertha_ir.message import Message
     from bertha_ir.source import Span
     from bertha_ir.stmt import Body
@@ -54,7 +54,8 @@ class SecretArgument:
 
 
 if TYPE_CHECKING:
-    Argument = Const | Field | ListArgument | PrefixesArgument | RangesArgument | MessageArgument | SecretArgument
+    TableArgument = ListArgument | PrefixesArgument | RangesArgument
+    Argument = Const | Param | Field | TableArgument | MessageArgument | SecretArgument  # Param: in a rule alone
 
 
 @frozen
@@ -180,6 +181,24 @@ class Stack:
 
 
 @frozen
+class Rule:
+    """The claim that `left` may be replaced by `right` whatever the parameters are, as far as `condition` holds.
+
+    `equivalence`: `wire` when both chains do the same to every packet and state, `end-to-end` when the ends cannot
+    tell them apart. An argument may be a `Param` of the rule, or, of a secret one, a `SecretArgument` of its name.
+    Instances' ids are unique in each chain, not in both: the `count` on the left is the `count` on the right.
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    left: tuple[Instance, ...]
+    right: tuple[Instance, ...]
+    equivalence: Literal["wire", "end-to-end"] = "end-to-end"
+    condition: Expr | None = None
+    span: Span | None = field(default=None, eq=False, repr=False)
+
+
+@frozen
 class Attribute:
     """`rate 100 Gbit/s;` of a device or a link: a number in base units (bit/s, bytes, ns), an address or a word."""
 
@@ -268,6 +287,7 @@ class Specification:
     chunnels: tuple[Chunnel, ...]
     stacks: tuple[Stack, ...]
     site: Site
+    rules: tuple[Rule, ...] = ()
 
     def message(self, name: str) -> Message:
         """Return a message; KeyError when there is none of that name."""

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bertha_ir.expr import Const, Field
+from bertha_ir.expr import Const, Field, Param
 from bertha_ir.frontend import ast
 from bertha_ir.frontend.body import Body, Signature
 from bertha_ir.frontend.codes import (
+    CH030TypeMismatch,
+    CH031WidthMismatch,
     CH060MissingArgument,
     CH061UnknownArgument,
     CH062DuplicateArgument,
     CH063TooManyArguments,
     CH064BadArgument,
+    CH076ParameterInTable,
 )
 from bertha_ir.frontend.names import unknown
 from bertha_ir.frontend.statements import TYPERS
 from bertha_ir.frontend.suggest import nearest_or_all, shown
 from bertha_ir.spec import MessageArgument, SecretArgument
-from bertha_ir.types import BYTES, ENDPOINT
+from bertha_ir.types import BYTES, ENDPOINT, Bits, Bool, EndpointType, SecretType
 
 if TYPE_CHECKING:
     from bertha_ir.diagnostics import Collector
     from bertha_ir.frontend import tree
     from bertha_ir.frontend.names import Names
-    from bertha_ir.types import SecretType, Type
+    from bertha_ir.types import ParameterType, Type
+
+SCALARS = (Bits, Bool, EndpointType, SecretType)
 
 
 def bind(
@@ -100,21 +105,47 @@ def secret_of(node: ast.Expression, type_: SecretType, names: Names) -> SecretAr
     """Return the secret that `secret("name")` names."""
     match node:
         case ast.Call(function, (ast.Argument(None, ast.Text(value)),)) if function.text == "secret" and value:
-            return SecretArgument(value.decode(errors="replace"))
+            name = value.decode(errors="replace")
+            if name not in names.parameters:
+                return SecretArgument(name)
+            message = f"the rule's parameter `{name}` has the secret's name"
+            names.collector.add(CH064BadArgument, message, node.span, f"write `{name}`, or rename one of them")
+            return None
     wrong(node, f'a secret of {type_.size} bytes, by its name: `secret("name")`', names)
     return None
 
 
+def parameter_of(node: ast.Name, type_: ParameterType, names: Names) -> Param | SecretArgument | None:
+    """Return the parameter of a rule that an argument names."""
+    found = names.parameters[node.text]
+    if found == type_ and isinstance(found, SecretType):
+        return SecretArgument(node.text)
+    if found == type_ and isinstance(found, Bits | Bool | EndpointType):
+        return Param(node.text, found, node.span)
+    code = CH031WidthMismatch if isinstance(found, Bits) and isinstance(type_, Bits) else CH030TypeMismatch
+    hint = f"declare it as `{node.text}: {type_}`" if isinstance(type_, SCALARS) else "write a constant"
+    names.collector.add(code, f"`{node.text}` is {found} where {type_} is needed", node.span, hint)
+    return None
+
+
+def in_table(node: ast.Expression, names: Names) -> bool:
+    """Whether an entry of a table names a parameter of a rule, which is reported."""
+    if not (isinstance(node, ast.Name) and node.text in names.parameters):
+        return False
+    message = f"the parameter `{node.text}` cannot be an entry of a table"
+    names.collector.add(CH076ParameterInTable, message, node.span, "write a constant")
+    return True
+
+
 def constant(node: ast.Expression, type_: Type, names: Names) -> Const | None:
     """Return a literal, or the endpoint of a name, as a constant of the type."""
-    if isinstance(node, ast.Name):
-        if type_ != ENDPOINT:
-            wrong(node, f"a constant of type {type_}", names)
-            return None
-        if node.text not in names.endpoints:
-            unknown("endpoint", node.text, node.span, names.endpoints, names.collector)
-            return None
-        return Const(names.endpoints[node.text].value, ENDPOINT, node.span)
+    if in_table(node, names):
+        return None
+    if isinstance(node, ast.Name) and type_ == ENDPOINT:
+        if node.text in names.endpoints:
+            return Const(names.endpoints[node.text].value, ENDPOINT, node.span)
+        unknown("endpoint", node.text, node.span, names.endpoints, names.collector)
+        return None
     if not isinstance(node, ast.Number | ast.Text | ast.Truth | ast.Fixed | ast.EndpointLiteral):
         wrong(node, f"a constant of type {type_}", names)
         return None

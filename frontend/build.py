@@ -67,6 +67,12 @@ def direction(span: Span, children: list[Any]) -> tree.Direction:
     return tree.Direction(children[0], children[1], span)
 
 
+def rule(span: Span, children: list[Any]) -> tree.Rule:
+    """`rule name(parameters): chain => chain over word where condition;`."""
+    name, parameters, left, right, equivalence, condition = children
+    return tree.Rule(name, parameters or (), left, right, equivalence, condition, span)
+
+
 def attribute(span: Span, children: list[Any]) -> tree.Attribute:
     """`name value;`: numbers keep their digits, for their unit may make them whole."""
     name, value, *unit = children
@@ -145,6 +151,7 @@ MAKERS: dict[str, Maker] = {
     "use": use,
     "require": node(tree.Requires),
     "prefer": node(tree.Prefer),
+    "rule": rule,
     "device": device,
     "link": link,
     "attribute": attribute,

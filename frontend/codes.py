@@ -59,7 +59,7 @@ class CH006UnknownDeclaration(Code):
     """a word begins no declaration.
 
     What: at the top of a file, the word is none of `import`, `endpoint`, `message`, `chunnel`, `stack`, `device`,
-    `link`, `run`, `policy`.
+    `link`, `run`, `policy`, `rule`.
     Why: everything in a file belongs to one of these.
     Example: `mesage KvRequest { … }`
     Fix: correct the word; the nearest one is suggested.
@@ -69,8 +69,8 @@ class CH006UnknownDeclaration(Code):
 class CH007NotYet(Code):
     """the language has this word, the compiler not yet.
 
-    What: `select`, `fork`, `join`, `implementation`, `rule` and `workload` are reserved for parts of the language
-    that are still to come.
+    What: `select`, `fork`, `join`, `implementation` and `workload` are reserved for parts of the language that are
+    still to come.
     Why: refusing is better than ignoring what was asked for.
     Example: `request: select { a | b } |> udp(1);`
     Fix: write one chain of chunnels per direction.
@@ -600,6 +600,56 @@ class CH073BadPreference(Code):
     Why: the planner minimizes exactly one.
     Example: `prefer speed;`
     Fix: use one of the four.
+    """
+
+
+class CH074UnknownEquivalence(Code):
+    """a rule claims an unknown equivalence.
+
+    What: the word behind `over` is neither `wire` nor `ends`.
+    Why: what is to be proved depends on who may tell the two chains apart: the network, or the ends alone.
+    Example: `rule r: compress => compress over network;`
+    Fix: write `over wire`, `over ends`, or nothing, which is `over ends`.
+    """
+
+
+class CH075NotScalar(Code):
+    """a rule's parameter is no plain scalar.
+
+    What: the parameter is no integer, truth value, endpoint or secret, or it has a default.
+    Why: a rule holds for every value of its parameters, which the chain that it is applied to gives it.
+    Example: `rule r(where: field): count(where) => count(where);`
+    Fix: write a constant into the chains, and one rule for each.
+    """
+
+
+class CH076ParameterInTable(Code):
+    """a rule's parameter is an entry of a table.
+
+    What: a list, a set of prefixes or a set of ranges holds a parameter.
+    Why: tables are constants; how their entries compare decides what a chunnel does.
+    Example: `rule r(a: endpoint): shard(Kv.key, [a]) => rewrite(a, a);`
+    Fix: write a constant.
+    """
+
+
+class CH077NotOnTheLeft(Code):
+    """a rule's parameter does not occur in the left chain.
+
+    What: no argument on the left of `=>` is the parameter.
+    Why: the left chain is what is found in a stack; nothing else gives a parameter its value.
+    Example: `rule r(mark: u6): compress => tag(ipv4.dscp, mark);`
+    Fix: use the parameter on the left, or write a constant.
+    """
+
+
+class CH078ConditionVaries(Code):
+    """a rule's condition reads time or chance.
+
+    What: the condition behind `where` calls `now`, `random` or `nonce`.
+    Why: a rule applies to a stack or it does not, whenever one looks.
+    Example: `rule r(n: u32): http2(n) => http2(n) where random() < n;`
+    Fix: say it with the parameters alone.
     """
 
 

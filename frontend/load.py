@@ -12,6 +12,7 @@ from bertha_ir.frontend.chunnels import declare
 from bertha_ir.frontend.codes import CH015TooMany
 from bertha_ir.frontend.messages import resolve_messages
 from bertha_ir.frontend.names import Names
+from bertha_ir.frontend.rules import resolve_rule
 from bertha_ir.frontend.site import resolve_site
 from bertha_ir.frontend.sources import read_argument, read_files, read_library
 from bertha_ir.frontend.stacks import resolve_stack, resolve_uses
@@ -109,4 +110,6 @@ def _resolve(
     used: dict[str, int] = {}
     chains = (read_argument(number, text, collector) for number, text in enumerate(texts, 1))
     instances = tuple(resolve_uses(chain, declared, names, used) for chain in chains)
-    return Specification(tuple(names.layouts.values()), tuple(chunnels), stacks, resolve_site(names)), instances
+    rules = tuple(resolve_rule(node, declared, names) for node in names.rules.values())
+    messages = tuple(names.layouts.values())
+    return Specification(messages, tuple(chunnels), stacks, resolve_site(names), rules), instances

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from bertha_ir.frontend.ast import Name
     from bertha_ir.message import Message, MessageField
     from bertha_ir.source import Span
+    from bertha_ir.types import ParameterType
 
-T = TypeVar("T", tree.Message, tree.Endpoint, tree.Chunnel, tree.Stack)
+T = TypeVar("T", tree.Message, tree.Endpoint, tree.Chunnel, tree.Stack, tree.Rule)
 _C = (
     "auto break case char const continue default do double else enum extern float for goto if inline int long register "
     "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while"
@@ -69,21 +70,26 @@ def unknown(what: str, name: str, span: Span, known: Iterable[str], collector: C
 
 @define
 class Names:
-    """Everything that a run declares. `layouts` are the messages, once their types are known."""
+    """Everything that a run declares. `layouts` are the messages, once their types are known.
+
+    `parameters` are those of the rule whose chains are being read: arguments may name them.
+    """
 
     collector: Collector
     messages: dict[str, tree.Message] = Factory(dict)
     endpoints: dict[str, tree.Endpoint] = Factory(dict)
     chunnels: dict[str, tree.Chunnel] = Factory(dict)
     stacks: dict[str, tree.Stack] = Factory(dict)
+    rules: dict[str, tree.Rule] = Factory(dict)
     devices: dict[str, tree.Device] = Factory(dict)
     links: list[tree.Link] = Factory(list)
     runs: list[tree.Run] = Factory(list)
     policies: list[tree.Policy] = Factory(list)
     layouts: dict[str, Message] = Factory(dict)
+    parameters: dict[str, ParameterType] = Factory(dict)
     _fields: dict[str, dict[str, MessageField]] = Factory(dict)
 
-    def declare(self, declarations: Iterable[tree.Declaration]) -> None:
+    def declare(self, declarations: Iterable[tree.Declaration]) -> None:  # noqa: C901  (one row a node)
         """Take in declarations; a second one of the same kind and name is an error."""
         for declaration in declarations:
             match declaration:
@@ -95,6 +101,8 @@ class Names:
                     self._add(self.chunnels, name, declaration, "chunnel")
                 case tree.Stack(name):
                     self._add(self.stacks, name, declaration, "stack")
+                case tree.Rule(name):
+                    self._add(self.rules, name, declaration, "rule")
                 case tree.Device(ref):
                     before = self.devices.setdefault(ref.text, declaration)
                     check_name(ref.inner or ref.name, self.collector)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bertha_ir.diagnostics import Label
 from bertha_ir.expr import Const
 from bertha_ir.frontend import ast
-from bertha_ir.frontend.arguments import constant, field_of, message_of, secret_of, wrong
+from bertha_ir.frontend.arguments import constant, field_of, in_table, message_of, parameter_of, secret_of, wrong
 from bertha_ir.frontend.codes import CH065OutOfBounds, CH066OverlappingRanges, CH067BadRing
 from bertha_ir.frontend.suggest import shorten
 from bertha_ir.primitives import maglev
@@ -41,6 +41,8 @@ def argument_of(  # noqa: PLR0911  (one row a kind of parameter)
     node: ast.Expression, type_: ParameterType, siblings: Mapping[str, ast.Expression], names: Names
 ) -> Argument | None:
     """Return the argument for a parameter of this type; `siblings` are what the other parameters are given."""
+    if isinstance(node, ast.Name) and node.text in names.parameters:
+        return parameter_of(node, type_, names)
     match type_:
         case ListType():
             return list_of(node, type_, siblings, names)
@@ -94,7 +96,7 @@ def prefixes_of(node: ast.Expression, type_: PrefixesType, names: Names) -> Pref
                 found.append((value, length))
             case ast.Fixed(value, width) if width == _IPV4:
                 found.append((value, width))
-            case _:
+            case _ if not in_table(item, names):
                 wrong(item, "an IPv4 prefix such as `10.0.0.0/8`", names)
     whole = _bounded(node, len(node.items), 0, type_.limit, names) and len(found) == len(node.items)
     return PrefixesArgument(tuple(dict.fromkeys(found))) if whole else None

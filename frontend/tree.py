@@ -220,6 +220,19 @@ class Stack:
 
 
 @frozen
+class Rule:
+    """`rule twice(k: secret[32]): encrypt(k) |> encrypt(k) => encrypt(k) over ends where true;`."""
+
+    name: Name
+    parameters: tuple[Parameter, ...]
+    left: tuple[Use, ...]
+    right: tuple[Use, ...]
+    equivalence: Name | None
+    condition: Expression | None
+    span: Span = field(eq=False, repr=False)
+
+
+@frozen
 class DeviceRef:
     """`h1` or `kernel(h1)`."""
 
@@ -309,4 +322,4 @@ class Policy:
     span: Span = field(eq=False, repr=False)
 
 
-Declaration = Import | Endpoint | Message | Chunnel | Stack | Device | Link | Run | Policy
+Declaration = Import | Endpoint | Message | Chunnel | Stack | Rule | Device | Link | Run | Policy

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from bertha_ir.passes.smt.answer import Answer
 
-ENCODING = 6
+ENCODING = 7
 """Increase it when questions are encoded, or starts recorded, in another way."""
 
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import z3
 from attrs import frozen
 
+from bertha_ir.passes.smt.context import all_of, any_of, no, truth, variable, yes
 from bertha_ir.passes.smt.expressions import Evaluator, width_of
 from bertha_ir.passes.smt.machine import Outcome, run
 from bertha_ir.passes.smt.path import BeyondProofError, Packet, World
-from bertha_ir.passes.smt.terms import Text, all_of, any_of
+from bertha_ir.passes.smt.terms import Text
 from bertha_ir.types import Bits, Bool, EndpointType
 
 if TYPE_CHECKING:
@@ -62,13 +63,13 @@ def incoming(question: Question, world: World, mark: str = "") -> Packet:
     outside: dict[str, dict[str, z3.BitVecRef]] = {}
     for field in question.network:
         name = f"{mark}{field.header}.{field.name}"
-        outside.setdefault(field.header, {})[field.name] = z3.BitVec(name, width_of(field.type))
-    ends = [(z3.BitVec(f"{mark}{end}.ip", 32), z3.BitVec(f"{mark}{end}.port", 16)) for end in ("src", "dst")]
+        outside.setdefault(field.header, {})[field.name] = variable(name, width_of(field.type))
+    ends = [(variable(f"{mark}{end}.ip", 32), variable(f"{mark}{end}.port", 16)) for end in ("src", "dst")]
     value: dict[str, Value] | None = None
     data = Text()
     if question.record is not None:
         message = question.messages[question.record]
-        value = {f.name: z3.BitVec(f"{mark}value.{f.name}", width_of(f.type)) for f in message.fixed_fields}
+        value = {f.name: variable(f"{mark}value.{f.name}", width_of(f.type)) for f in message.fixed_fields}
         if message.has_tail:
             value[message.fields[-1].name] = world.facts.fresh(f"{mark}value.{message.fields[-1].name}")
     else:
@@ -79,11 +80,11 @@ def incoming(question: Question, world: World, mark: str = "") -> Packet:
 def _parameter(name: str, type_: ParameterType) -> Value:
     match type_:
         case Bits(width):
-            return z3.BitVec(name, width)
+            return variable(name, width)
         case Bool():
-            return z3.Bool(name)
+            return z3.Const(name, truth())
         case EndpointType():
-            return z3.BitVec(f"{name}.ip", 32), z3.BitVec(f"{name}.port", 16)
+            return variable(f"{name}.ip", 32), variable(f"{name}.port", 16)
     msg = f"a parameter of type {type_}"
     raise BeyondProofError(msg)
 
@@ -92,12 +93,12 @@ def _differ(left: Outcome, right: Outcome, question: Question, world: World) -> 
     """Return when both paths are taken and what they do differs."""
     taken = (*left.path.conditions, *right.path.conditions)
     if _contradict(left, right):
-        return z3.BoolVal(val=False)
+        return no()
     parts = [_deliveries_differ(left.deliveries, right.deliveries, question, world)]
     if not z3.is_true(parts[0]):
         ours, theirs = left.path.memories, right.path.memories
         parts += [
-            ours[name].differs(theirs[name]) if name in ours and name in theirs else z3.BoolVal(val=True)
+            ours[name].differs(theirs[name]) if name in ours and name in theirs else yes()
             for name in question.compared()
         ]
     return all_of(*taken, any_of(*parts))
@@ -116,14 +117,14 @@ def _deliveries_differ(
     left: tuple[Delivery, ...], right: tuple[Delivery, ...], question: Question, world: World
 ) -> z3.BoolRef:
     if [d.kind for d in left] != [d.kind for d in right]:
-        return z3.BoolVal(val=True)
+        return yes()
     return any_of(*(_delivery_differs(a, b, question, world) for a, b in zip(left, right, strict=True)))
 
 
 def delivered_alike(left: tuple[Delivery, ...], right: tuple[Delivery, ...], world: World) -> z3.BoolRef:
     """Return when two runs look the same to an observer on the link: bytes, addresses and the network's fields."""
     if [d.kind for d in left] != [d.kind for d in right]:
-        return z3.BoolVal(val=False)
+        return no()
     return all_of(*(_alike(a, b, world) for a, b in zip(left, right, strict=True)))
 
 
@@ -137,11 +138,11 @@ def _alike(left: Delivery, right: Delivery, world: World) -> z3.BoolRef:
 def _delivery_differs(left: Delivery, right: Delivery, question: Question, world: World) -> z3.BoolRef:
     words = Evaluator(world, "", {})
     if (left.value is None) != (right.value is None):
-        return z3.BoolVal(val=True)
+        return yes()
     same = []
     if left.value is not None and right.value is not None:
         if left.value.keys() != right.value.keys():
-            return z3.BoolVal(val=True)
+            return yes()
         same.append(words.same(left.value, right.value))
     if question.observed == "message" and question.record is not None:
         same += [words.same(left.src, right.src), words.same(left.dst, right.dst)]

@@ -8,8 +8,9 @@ import z3
 from attrs import frozen
 
 from bertha_ir import expr as e
+from bertha_ir.passes.smt.context import all_of, any_of, bits, no, truth, variable, word, yes
 from bertha_ir.passes.smt.path import BeyondProofError, Path, Value, World
-from bertha_ir.passes.smt.terms import Lookup, Text, all_of, any_of, bits, joined, text_of, text_of_bits
+from bertha_ir.passes.smt.terms import Lookup, Text, joined, text_of, text_of_bits
 from bertha_ir.primitives import PRIMITIVES
 from bertha_ir.types import BOOL, Bits, Bytes, EndpointType, Type
 
@@ -41,7 +42,7 @@ class Evaluator:
             case e.Param(name):
                 return self.world.parameters[name]
             case e.Secret(name, type_):
-                return self.world.secrets.setdefault(name, z3.BitVec(f"secret {name}", width_of(type_)))
+                return self.world.secrets.setdefault(name, variable(f"secret {name}", width_of(type_)))
             case e.Field():
                 return self.field(node, path)
             case e.Address(which):
@@ -186,12 +187,12 @@ class Evaluator:
         if len(table.entries) > SPELLED_ENTRIES:
             given = joined(key)
             sort = given.sort()
-            hit = z3.Function(f"{table.name}.hit", sort, z3.BoolSort())(given)
-            row = [z3.Function(f"{table.name}.{i}", sort, z3.BitVecSort(w))(given) for i, w in enumerate(widths)]
-            hit = z3.BoolVal(val=True) if table.kind == "array" else hit
+            hit = z3.Function(f"{table.name}.hit", sort, truth())(given)
+            row = [z3.Function(f"{table.name}.{i}", sort, word(w))(given) for i, w in enumerate(widths)]
+            hit = yes() if table.kind == "array" else hit
             self.world.facts.lookups.append(Lookup(table, key, hit, tuple(row)))
         else:
-            hit, row = z3.BoolVal(val=False), [bits(0, w) for w in widths]
+            hit, row = no(), [bits(0, w) for w in widths]
             entries = sorted(table.entries, key=lambda x: x.match[1]) if table.kind == "lpm" else table.entries[::-1]
             for entry in entries:
                 here = _hits(table, entry.match, key)
@@ -214,7 +215,7 @@ def constant(value: e.Scalar, type_: Type) -> Value:
     """Return a literal as a term."""
     match value, type_:
         case bool(), _:
-            return z3.BoolVal(val=value)
+            return yes() if value else no()
         case (int(ip), int(port)), _:
             return bits(ip, 32), bits(port, 16)
         case bytes(), Bytes(None):
@@ -259,7 +260,7 @@ def unpack(data: Text, message: Message) -> tuple[z3.BoolRef, dict[str, Value]]:
     size = data.size()
     fits = z3.UGE(size, message.size) if message.has_tail else size == message.size
     if data.base is None and len(data.head) < message.size:
-        return z3.BoolVal(val=False), {}
+        return no(), {}
     record: dict[str, Value] = {
         f.name: read_bits(data, message.bit_offset(f.name), width_of(f.type)) for f in message.fixed_fields
     }
@@ -280,11 +281,7 @@ def _hits(table: Table, match: tuple[int, ...], key: tuple[z3.ExprRef, ...]) -> 
         case "lpm":
             prefix, length = match
             rest = first.size() - length
-            return (
-                z3.BoolVal(val=True)
-                if not length
-                else z3.LShR(first, rest) == z3.LShR(bits(prefix, first.size()), rest)
-            )
+            return yes() if not length else z3.LShR(first, rest) == z3.LShR(bits(prefix, first.size()), rest)
     return all_of(*(k == v for k, v in zip(key, match, strict=True)))
 
 

@@ -8,7 +8,7 @@ import z3
 from attrs import frozen
 
 from bertha_ir.interpreter.store import find
-from bertha_ir.passes.smt.terms import all_of, bits
+from bertha_ir.passes.smt.context import all_of, bits
 from bertha_ir.passes.smt.witness import Reader
 from bertha_ir.primitives import PRIMITIVES
 from bertha_ir.runtime.primitives import PrimitiveError

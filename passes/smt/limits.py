@@ -10,12 +10,12 @@ from attrs import evolve
 
 from bertha_ir.interpreter.trace import Tracer
 from bertha_ir.passes.smt.answer import Answer, Proved, Refuted, Unknown
+from bertha_ir.passes.smt.context import all_of, fresh, solver
 from bertha_ir.passes.smt.encode import incoming
 from bertha_ir.passes.smt.machine import Outcome, run
 from bertha_ir.passes.smt.path import BeyondProofError, World
 from bertha_ir.passes.smt.search import starts
-from bertha_ir.passes.smt.solve import SEED, TIMEOUT_MS, certificate
-from bertha_ir.passes.smt.terms import all_of
+from bertha_ir.passes.smt.solve import TIMEOUT_MS, certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 def fits_still(question: Question, limit: int, timeout_ms: int = TIMEOUT_MS) -> Answer:
     """Return whether each message that is at most `limit` bytes on the link as written is so when changed, too."""
     try:
-        answer = _asked(question, limit, timeout_ms)
+        with fresh():
+            answer = _asked(question, limit, timeout_ms)
     except BeyondProofError as beyond:
         return _tried(question, limit, f"the encoding does not hold {beyond}")
     return answer or _tried(question, limit, "a message that z3 says does not fit was not found")
@@ -37,15 +38,13 @@ def _asked(question: Question, limit: int, timeout_ms: int) -> Answer | None:
     world = World(question.messages)
     packet = incoming(question, world)
     written, changed = (run(steps, world, packet) for steps in question.steps())
-    solver = z3.Solver()
-    solver.set("timeout", timeout_ms)
-    solver.set("random_seed", SEED)
-    solver.add(all_of(*(_all_fit(w, limit) for w in written)), z3.Not(all_of(*(_all_fit(c, limit) for c in changed))))
-    solver.add(*world.facts.known)
-    result = solver.check()
+    asked = solver(timeout_ms)
+    asked.add(all_of(*(_all_fit(w, limit) for w in written)), z3.Not(all_of(*(_all_fit(c, limit) for c in changed))))
+    asked.add(*world.facts.known)
+    result = asked.check()
     if result == z3.unsat:
-        return Proved("z3", f"what fits into {limit} bytes still does", certificate(solver))
-    return Unknown(f"z3 gave up: {solver.reason_unknown()}") if result == z3.unknown else None
+        return Proved("z3", f"what fits into {limit} bytes still does", certificate(asked))
+    return Unknown(f"z3 gave up: {asked.reason_unknown()}") if result == z3.unknown else None
 
 
 def _all_fit(outcome: Outcome, limit: int) -> z3.BoolRef:

@@ -14,9 +14,10 @@ from attrs import frozen
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
 from bertha_ir.interpreter.stack import header_of
+from bertha_ir.passes.smt.context import all_of, bits
 from bertha_ir.passes.smt.expressions import Evaluator, read_bits, width_of, write_bits
 from bertha_ir.passes.smt.path import BeyondProofError, Delivery, Packet, Path, World
-from bertha_ir.passes.smt.terms import Text, all_of, bits, text_of_bits
+from bertha_ir.passes.smt.terms import Text, text_of_bits
 from bertha_ir.types import Bits
 from bertha_ir.walk import walk
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import z3
 from attrs import define, evolve, frozen
 
-from bertha_ir.passes.smt.terms import OPAQUE, Facts, Text, all_of, any_of, bits, joined
+from bertha_ir.passes.smt.context import all_of, any_of, bits, history, no, opaque, truth, variable, word, yes
+from bertha_ir.passes.smt.terms import Facts, Text, joined
 from bertha_ir.types import Bits, Bytes
 
 if TYPE_CHECKING:
@@ -20,20 +21,18 @@ if TYPE_CHECKING:
 
 Row = tuple[z3.ExprRef, ...]
 
-_HISTORY = z3.DeclareSort("History")
-
 
 def sort_of(component: Bits | Bytes) -> z3.SortRef:
     """Return the sort of a component of a key or a row."""
     if isinstance(component, Bits):
-        return z3.BitVecSort(component.width)
-    return OPAQUE if component.size is None else z3.BitVecSort(8 * component.size)
+        return word(component.width)
+    return opaque() if component.size is None else word(8 * component.size)
 
 
 def zero(component: Bits | Bytes, facts: Facts) -> z3.ExprRef:
     """Return what an entry that is not there reads as."""
     sort = sort_of(component)
-    return facts.term(Text()) if sort == OPAQUE else bits(0, sort.size())
+    return facts.term(Text()) if sort == opaque() else bits(0, sort.size())
 
 
 @define
@@ -67,7 +66,7 @@ class Cell:
 
     def get(self, key: Row, facts: Facts) -> tuple[Cell, z3.BoolRef, Row]:  # noqa: ARG002  (a memory's signature)
         """Return the memory after a read, whether the entry is there, and its row."""
-        return self, z3.BoolVal(val=True), self.row
+        return self, yes(), self.row
 
     def set(self, key: Row, row: Row, facts: Facts) -> Cell:  # noqa: ARG002  (a memory's signature)
         """Return the memory after a write."""
@@ -92,11 +91,11 @@ class Map:
     @classmethod
     def start(cls, state: State, asked: Asked, facts: Facts) -> Map:
         """Return the map as it is found."""
-        key = z3.BitVecSort(sum(sort_of(k).size() for k in state.keys))
-        count = z3.BitVec(f"{state.name}.count", 32)
+        key = word(sum(sort_of(k).size() for k in state.keys))
+        count = variable(f"{state.name}.count", 32)
         facts.known.append(z3.ULE(count, state.size))
         rows = tuple(z3.Array(f"{state.name}.{i}", key, sort_of(v)) for i, v in enumerate(state.values))
-        return cls(state, asked, z3.Array(f"{state.name}.present", key, z3.BoolSort()), rows, count)
+        return cls(state, asked, z3.Array(f"{state.name}.present", key, truth()), rows, count)
 
     def _seen(self, key: Row, facts: Facts) -> z3.BitVecRef:
         """Return a key as a term; what is not there at the start reads as zero."""
@@ -132,7 +131,7 @@ class Map:
         pairs = zip(self.rows, self.state.values, strict=True)
         rows = tuple(z3.Store(array, term, zero(v, facts)) for array, v in pairs)
         count = z3.If(self.present[term], self.count - 1, self.count)
-        return evolve(self, present=z3.Store(self.present, term, z3.BoolVal(val=False)), rows=rows, count=count)
+        return evolve(self, present=z3.Store(self.present, term, no()), rows=rows, count=count)
 
     def differs(self, other: Memory) -> z3.BoolRef:
         """Return when two memories differ: in some key that was asked for, as nothing else has changed."""
@@ -153,21 +152,21 @@ class History:
     @classmethod
     def start(cls, state: State, asked: Asked) -> History:
         """Return the map as it is found."""
-        return cls(state, asked, z3.Const(f"{state.name}.history", _HISTORY))
+        return cls(state, asked, z3.Const(f"{state.name}.history", history()))
 
     @cached_property
     def _key(self) -> z3.SortRef:
-        return z3.BitVecSort(sum(sort_of(k).size() for k in self.state.keys))
+        return word(sum(sort_of(k).size() for k in self.state.keys))
 
     def holds(self, key: z3.BitVecRef) -> z3.BoolRef:
         """Return whether a key is there."""
-        return z3.Function(f"{self.state.name}.holds", _HISTORY, self._key, z3.BoolSort())(self.term, key)
+        return z3.Function(f"{self.state.name}.holds", history(), self._key, truth())(self.term, key)
 
     def row(self, key: z3.BitVecRef) -> Row:
         """Return what is stored under a key that is there."""
         sorts = (sort_of(v) for v in self.state.values)
         return tuple(
-            z3.Function(f"{self.state.name}.{i}", _HISTORY, self._key, sort)(self.term, key)
+            z3.Function(f"{self.state.name}.{i}", history(), self._key, sort)(self.term, key)
             for i, sort in enumerate(sorts)
         )
 
@@ -216,7 +215,7 @@ class History:
 
     def after(self, what: str, key: z3.BitVecRef, given: tuple[z3.ExprRef, ...]) -> History:
         """Return the memory after one more step."""
-        function = z3.Function(f"{self.state.name}.{what}", _HISTORY, *(g.sort() for g in given), _HISTORY)
+        function = z3.Function(f"{self.state.name}.{what}", history(), *(g.sort() for g in given), history())
         return evolve(self, term=function(self.term, *given), done=(*self.done, (what, key, self)))
 
     def _trace(self, key: z3.BitVecRef, facts: Facts) -> None:

@@ -124,12 +124,12 @@ class Prover:
         return Verdict("end-to-end", tuple(parts), self._relies(right))
 
     def _all_of(self, asked: Iterable[tuple[Part, Question]]) -> list[Obligation]:
-        """Settle one part after the other, up to the first that is refuted."""
+        """Settle one part after the other, up to the first where the behaviour is refuted."""
         parts: list[Obligation] = []
         for part, question in asked:
             if question.left.ops or question.right.ops:
                 parts.append(self._settled(part, question))
-                if parts[-1].answer.status == "refuted":
+                if parts[-1].answer.status == "refuted" and part != "secrecy":
                     break
         return parts
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import z3
 from attrs import Factory, define, evolve, frozen
 
+from bertha_ir.passes.smt.context import variable
 from bertha_ir.passes.smt.memory import Asked, start_of
 from bertha_ir.passes.smt.terms import Facts, Text
 
@@ -123,4 +124,4 @@ class World:
         """Return an op's next value from outside."""
         number = path.draws.get((op, name), 0)
         path.draws[op, name] = number + 1
-        return self.inputs.setdefault((op, name, number), z3.BitVec(f"{op}.{name}.{number}", width))
+        return self.inputs.setdefault((op, name, number), variable(f"{op}.{name}.{number}", width))

@@ -15,12 +15,13 @@ from attrs import evolve
 
 from bertha_ir.interpreter.trace import Tracer
 from bertha_ir.passes.smt.answer import Answer, Proved, Refuted, Unknown
+from bertha_ir.passes.smt.context import all_of, any_of, fresh, solver
 from bertha_ir.passes.smt.encode import delivered_alike, incoming
 from bertha_ir.passes.smt.machine import Outcome, run
 from bertha_ir.passes.smt.path import BeyondProofError, World
 from bertha_ir.passes.smt.search import starts
-from bertha_ir.passes.smt.solve import SEED, TIMEOUT_MS, certificate
-from bertha_ir.passes.smt.terms import Facts, all_of, any_of
+from bertha_ir.passes.smt.solve import TIMEOUT_MS, certificate
+from bertha_ir.passes.smt.terms import Facts
 from bertha_ir.primitives import PRIMITIVES
 
 if TYPE_CHECKING:
@@ -35,25 +36,25 @@ TRIES = 60
 def shows_no_more(question: Question, timeout_ms: int = TIMEOUT_MS) -> Answer:
     """Return whether the right sending half shows nothing on the link that the left one does not show."""
     try:
-        return _asked(question, timeout_ms) or _tried(question, "two messages that z3 tells apart were not found")
+        with fresh():
+            answer = _asked(question, timeout_ms)
     except BeyondProofError as beyond:
         return _tried(question, f"the encoding does not hold {beyond}")
+    return answer or _tried(question, "two messages that z3 tells apart were not found")
 
 
 def _asked(question: Question, timeout_ms: int) -> Answer | None:
     world = World(question.messages, Facts(ideal=True))
     packets = [incoming(question, world, mark) for mark in ("one.", "other.")]
     written, changed = ([run(steps, world, p) for p in packets] for steps in question.steps())
-    solver = z3.Solver()
-    solver.set("timeout", timeout_ms)
-    solver.set("random_seed", SEED)
+    asked = solver(timeout_ms)
     before, after = (_look_alike(one, other, world) for one, other in (written, changed))
-    solver.add(before, z3.Not(after))
-    solver.add(*world.facts.known)
-    result = solver.check()
+    asked.add(before, z3.Not(after))
+    asked.add(*world.facts.known)
+    result = asked.check()
     if result == z3.unsat:
-        return Proved("z3", "what looks the same on the link still does", certificate(solver))
-    return Unknown(f"z3 gave up: {solver.reason_unknown()}") if result == z3.unknown else None
+        return Proved("z3", "what looks the same on the link still does", certificate(asked))
+    return Unknown(f"z3 gave up: {asked.reason_unknown()}") if result == z3.unknown else None
 
 
 def _look_alike(one: list[Outcome], other: list[Outcome], world: World) -> z3.BoolRef:
@@ -68,14 +69,19 @@ def _look_alike(one: list[Outcome], other: list[Outcome], world: World) -> z3.Bo
 
 
 def _tried(question: Question, reason: str) -> Answer:
-    ideal = ideal_primitives()
-    written, changed = (Tracer(graph, question.messages, ideal) for graph in question.sides)
     for one, other in _pairs(question):
-        if _seen(written, one) == _seen(written, other) and _seen(changed, one) != _seen(changed, other):
+        if not looks_alike(question, one, other):
             return Refuted(
                 "two messages that look the same on the link as written look different when changed", one, other
             )
     return Unknown(reason)
+
+
+def looks_alike(question: Question, one: Start, other: Start) -> bool:
+    """Whether two messages that look the same on the link as written still do when changed."""
+    ideal = ideal_primitives()
+    written, changed = (Tracer(graph, question.messages, ideal) for graph in question.sides)
+    return _seen(written, one) != _seen(written, other) or _seen(changed, one) == _seen(changed, other)
 
 
 def ideal_primitives() -> dict[str, Callable[..., bytes]]:

@@ -13,6 +13,7 @@ import z3
 from attrs import define
 
 from bertha_ir.passes.smt.answer import Answer, Proved, Refuted, Unknown
+from bertha_ir.passes.smt.context import fresh, solver, variable
 from bertha_ir.passes.smt.encode import Encoding, encode
 from bertha_ir.passes.smt.lessons import Lesson, lessons
 from bertha_ir.passes.smt.path import BeyondProofError
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 TIMEOUT_MS = 2000
 ROUNDS = 8
-SEED = 0
 SMALL = 48
 """Bytes and entries of the counterexample that is asked for first."""
 
@@ -45,11 +45,12 @@ def solve(question: Question, timeout_ms: int = TIMEOUT_MS) -> Answer:
 
 
 def _solve(question: Question, timeout_ms: int) -> Answer:
-    try:
-        encoding = encode(question)
-    except BeyondProofError as beyond:
-        return _tried(question, f"the encoding does not hold {beyond}")
-    return _Solver(encoding, timeout_ms).answer()
+    with fresh():
+        try:
+            encoding = encode(question)
+        except BeyondProofError as beyond:
+            return _tried(question, f"the encoding does not hold {beyond}")
+        return _Solver(encoding, timeout_ms).answer()
 
 
 def _tried(question: Question, reason: str) -> Answer:
@@ -63,37 +64,35 @@ class _Solver:
     timeout_ms: int
 
     def answer(self) -> Answer:
-        solver = z3.Solver()
-        solver.set("timeout", self.timeout_ms)
-        solver.set("random_seed", SEED)
-        solver.add(*self.encoding.assertions())
+        asked = solver(self.timeout_ms)
+        asked.add(*self.encoding.assertions())
         learned: list[Lesson] = []
         for _ in range(ROUNDS):
-            result = solver.check()
+            result = asked.check()
             if result == z3.unsat:
-                return Proved("z3", "no message and state on which they differ", certificate(solver))
+                return Proved("z3", "no message and state on which they differ", certificate(asked))
             if result == z3.unknown:
-                return _tried(self.encoding.question, f"z3 gave up: {solver.reason_unknown()}")
-            model = self._readable(solver, learned)
+                return _tried(self.encoding.question, f"z3 gave up: {asked.reason_unknown()}")
+            model = self._readable(asked, learned)
             if found := self._replayed(model):
                 return Refuted("z3's counterexample, replayed", found)
             learned = lessons(self.encoding, model)
             if not learned:
                 break
-            solver.add(*(lesson.rule for lesson in learned))
+            asked.add(*(lesson.rule for lesson in learned))
         return _tried(self.encoding.question, "z3's counterexamples do not come true")
 
-    def _readable(self, solver: z3.Solver, learned: list[Lesson]) -> z3.ModelRef:
+    def _readable(self, asked: z3.Solver, learned: list[Lesson]) -> z3.ModelRef:
         """Return a model: one for the arguments of which the truth was just learned, or a small one, or any."""
-        model = solver.model()
+        model = asked.model()
         for wanted in (self._small(), [*self._small(), *(lesson.when for lesson in learned)]):
-            if solver.check(*wanted) == z3.sat:
-                model = solver.model()
+            if asked.check(*wanted) == z3.sat:
+                model = asked.model()
         return model
 
     def _small(self) -> list[z3.BoolRef]:
         """Return what keeps a counterexample readable."""
-        sizes = [self.encoding.packet.data.size(), *(z3.BitVec(f"{n}.count", 32) for n in self.encoding.world.states)]
+        sizes = [self.encoding.packet.data.size(), *(variable(f"{n}.count", 32) for n in self.encoding.world.states)]
         return [z3.ULE(size, SMALL) for size in sizes]
 
     def _replayed(self, model: z3.ModelRef) -> Start | None:
@@ -106,9 +105,9 @@ class _Solver:
         return None
 
 
-def certificate(solver: z3.Solver) -> str:
-    """Return a solver's question as SMT-LIB 2, complete with its logic and the command to answer it."""
-    lines = (line for line in solver.to_smt2().splitlines() if not line.startswith(("; ", "(set-info")))
+def certificate(asked: z3.Solver) -> str:
+    """Return what a solver was asked as SMT-LIB 2, complete with its logic and the command to answer it."""
+    lines = (line for line in asked.to_smt2().splitlines() if not line.startswith(("; ", "(set-info")))
     text = "".join(f"{line}\n" for line in lines)
     # z3's own names for a division whose divisor it knows not to be 0, where they mean the same.
     return "(set-logic ALL)\n" + re.sub(r"\b(bvudiv|bvurem)_i\b", r"\1", text)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import z3
 from attrs import Factory, define, frozen
 
+from bertha_ir.passes.smt.context import all_of, bits, no, opaque, truth, word, yes
 from bertha_ir.primitives import PRIMITIVES
 
 if TYPE_CHECKING:
@@ -25,28 +26,6 @@ MAX_SIZE = 65_535
 
 MAX_MADE = 1 << 24
 """Bytes that a primitive whose growth varies is taken to make at most: far from where 32 bits wrap."""
-
-BYTE, SIZE = z3.BitVecSort(8), z3.BitVecSort(32)
-OPAQUE = z3.DeclareSort("Bytes")
-
-_AT = z3.Function("at", OPAQUE, SIZE, BYTE)
-_SIZE = z3.Function("size", OPAQUE, SIZE)
-_TAIL = z3.Function("tail", OPAQUE, SIZE, OPAQUE)
-
-
-def bits(value: int, width: int) -> z3.BitVecRef:
-    """Return a literal."""
-    return z3.BitVecVal(value, width)
-
-
-def all_of(*conditions: z3.BoolRef) -> z3.BoolRef:
-    """Return when all conditions hold; z3 prints an empty conjunction in a way that other solvers do not read."""
-    return z3.And(*conditions) if conditions else z3.BoolVal(val=True)
-
-
-def any_of(*conditions: z3.BoolRef) -> z3.BoolRef:
-    """Return when one of some conditions holds."""
-    return z3.Or(*conditions) if conditions else z3.BoolVal(val=False)
 
 
 def joined(parts: Sequence[z3.BitVecRef]) -> z3.BitVecRef:
@@ -66,7 +45,7 @@ class Text:
         """Return the byte at an index that is known to lie inside."""
         if index < len(self.head):
             return self.head[index]
-        return _AT(self.base, bits(self.cut + index - len(self.head), 32))
+        return _at(self.base, bits(self.cut + index - len(self.head), 32))
 
     def exposed(self, count: int) -> Text:
         """Return the same bytes with at least `count` of them in the head."""
@@ -81,7 +60,7 @@ class Text:
     def size(self) -> z3.BitVecRef:
         """Return the length in bytes, 32 bits."""
         known = bits(len(self.head) - self.cut, 32)
-        return known if self.base is None else z3.simplify(_SIZE(self.base) + known)
+        return known if self.base is None else z3.simplify(_size(self.base) + known)
 
     def same(self, other: Text, facts: Facts) -> z3.BoolRef:
         """Return when two byte strings are equal."""
@@ -92,14 +71,14 @@ class Text:
         if not one_base:
             return facts.term(ours) == facts.term(theirs)
         if len(ours.head) - ours.cut != len(theirs.head) - theirs.cut:
-            return z3.BoolVal(val=False)
+            return no()
         count = max(len(ours.head), len(theirs.head))
         return all_of(*(ours.byte(i) == theirs.byte(i) for i in range(count)))
 
     def _shortest(self) -> Text:
         """Return the same bytes with those at the head's end that are the base's own counted to the base."""
         head, cut = list(self.head), self.cut
-        while cut and head and head[-1].eq(_AT(self.base, bits(cut - 1, 32))):
+        while cut and head and head[-1].eq(_at(self.base, bits(cut - 1, 32))):
             head.pop()
             cut -= 1
         return Text(tuple(head), self.base, cut)
@@ -156,8 +135,8 @@ class Facts:
 
     def fresh(self, name: str) -> Text:
         """Return a byte string that comes in, of up to `MAX_SIZE` bytes."""
-        base = z3.Const(name, OPAQUE)
-        self.known.append(z3.ULE(_SIZE(base), MAX_SIZE))
+        base = z3.Const(name, opaque())
+        self.known.append(z3.ULE(_size(base), MAX_SIZE))
         return Text((), base)
 
     def opaque(self, base: z3.ExprRef) -> Text:
@@ -172,25 +151,25 @@ class Facts:
         made = self._spelled(text)
         if made.get_id() not in self._terms:
             self._terms[made.get_id()] = made
-            self.known.append(_SIZE(made) == text.size())
-            self.known += [_AT(made, bits(i, 32)) == byte for i, byte in enumerate(text.head)]
+            self.known.append(_size(made) == text.size())
+            self.known += [_at(made, bits(i, 32)) == byte for i, byte in enumerate(text.head)]
         return made
 
     def _spelled(self, text: Text) -> z3.ExprRef:
         if text.base is None and not text.head:
-            return z3.Const("empty", OPAQUE)
+            return z3.Const("empty", opaque())
         rest = None
         if text.base is not None:
-            rest = _TAIL(text.base, bits(text.cut, 32)) if text.cut else text.base
+            rest = _tail(text.base, bits(text.cut, 32)) if text.cut else text.base
         if not text.head:
             assert rest is not None  # noqa: S101  INVARIANT: one of the two is there
             return rest
         width = 8 * len(text.head)
         if rest is None:
-            return z3.Function(f"literal{len(text.head)}", z3.BitVecSort(width), OPAQUE)(joined(text.head))
-        cat = z3.Function(f"cat{len(text.head)}", z3.BitVecSort(width), OPAQUE, OPAQUE)
+            return z3.Function(f"literal{len(text.head)}", word(width), opaque())(joined(text.head))
+        cat = z3.Function(f"cat{len(text.head)}", word(width), opaque(), opaque())
         made = cat(joined(text.head), rest)
-        self.known.append(_TAIL(made, bits(len(text.head), 32)) == rest)
+        self.known.append(_tail(made, bits(len(text.head), 32)) == rest)
         return made
 
     def apply(self, name: str, leading: tuple[z3.ExprRef, ...], text: Text) -> Text:
@@ -199,22 +178,22 @@ class Facts:
         if self.ideal and "conceals" in law.laws:
             return self._concealed(name, text)
         source = self.term(text)
-        made = _function(name, (*leading, source), OPAQUE)(*leading, source)
+        made = _function(name, (*leading, source), opaque())(*leading, source)
         if made.get_id() in self.applications:
             return Text((), made)
         self.applications[made.get_id()] = Application(name, leading, text, made)
-        size = _SIZE(made)
+        size = _size(made)
         self.known.append(z3.ULE(size, MAX_MADE) if law.growth is None else size == text.size() + law.growth)
         if law.inverse is not None:
             back = PRIMITIVES[law.inverse]
             given = (*leading[: len(back.arguments) - 1], made)
-            self.known.append(_function(law.inverse, given, OPAQUE)(*given) == source)
+            self.known.append(_function(law.inverse, given, opaque())(*given) == source)
             self.known.append(_succeeds(law.inverse, given))
         return Text((), made)
 
     def _concealed(self, name: str, text: Text) -> Text:
-        made = z3.Function(f"{name} ideal", SIZE, OPAQUE)(text.size())
-        self.known.append(_SIZE(made) == text.size() + (PRIMITIVES[name].growth or 0))
+        made = z3.Function(f"{name} ideal", word(32), opaque())(text.size())
+        self.known.append(_size(made) == text.size() + (PRIMITIVES[name].growth or 0))
         return Text((), made)
 
     def attempt(self, name: str, leading: tuple[z3.ExprRef, ...], text: Text) -> tuple[z3.BoolRef, Text]:
@@ -222,7 +201,7 @@ class Facts:
         text = text._shortest()  # noqa: SLF001  (as in `term`)
         undone = self._undone(name, leading, text)
         if undone is not None:
-            return z3.BoolVal(val=True), undone
+            return yes(), undone
         source = self.term(text)
         given = (*leading, source)
         result = self.apply(name, leading, text)
@@ -248,9 +227,21 @@ class Facts:
         value = z3.simplify(value)
         if z3.is_bv_value(value) and primitive.reference is not None:
             return bits(primitive.reference(value.as_long().to_bytes(value.size() // 8, "big")), width)
-        made = _function(name, (value,), z3.BitVecSort(width))(value)
+        made = _function(name, (value,), word(width))(value)
         self.applications[made.get_id()] = Application(name, (value,), None, made)
         return made
+
+
+def _at(base: z3.ExprRef, index: z3.BitVecRef) -> z3.BitVecRef:
+    return z3.Function("at", opaque(), word(32), word(8))(base, index)
+
+
+def _size(base: z3.ExprRef) -> z3.BitVecRef:
+    return z3.Function("size", opaque(), word(32))(base)
+
+
+def _tail(base: z3.ExprRef, cut: z3.BitVecRef) -> z3.ExprRef:
+    return z3.Function("tail", opaque(), word(32), opaque())(base, cut)
 
 
 def _function(name: str, given: tuple[z3.ExprRef, ...], result: z3.SortRef) -> z3.FuncDeclRef:
@@ -259,4 +250,4 @@ def _function(name: str, given: tuple[z3.ExprRef, ...], result: z3.SortRef) -> z
 
 
 def _succeeds(name: str, given: tuple[z3.ExprRef, ...]) -> z3.BoolRef:
-    return _function(f"{name}_succeeds", given, z3.BoolSort())(*given)
+    return _function(f"{name}_succeeds", given, truth())(*given)

@@ -8,9 +8,10 @@ import z3
 from attrs import Factory, define
 
 from bertha_ir.interpreter.trace import Start
+from bertha_ir.passes.smt.context import bits, opaque
 from bertha_ir.passes.smt.expressions import width_of
 from bertha_ir.passes.smt.memory import History, Map, sort_of, start_of
-from bertha_ir.passes.smt.terms import OPAQUE, Facts, Text
+from bertha_ir.passes.smt.terms import Facts, Text
 from bertha_ir.types import Bits, Bool, Bytes, EndpointType
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Reader:
     def _component(self, term: Any, type_: Bits | Bytes) -> int | bytes:  # noqa: ANN401  (a term or a text)
         if isinstance(term, Text):
             return self.text(term)
-        if term.sort() == OPAQUE:
+        if term.sort() == opaque():
             return self.text(Text((), term))
         return self._typed(self.number(term), type_)
 
@@ -100,7 +101,7 @@ class Reader:
         found: dict[tuple[int | bytes, ...], tuple[int | bytes, ...]] = {}
         numbers = {self.number(key): key.size() for key in asked.keys.values()}
         for number, width in numbers.items():
-            literal = z3.BitVecVal(number, width)
+            literal = bits(number, width)
             if isinstance(memory, Map):
                 there, row = memory.present[literal], tuple(array[literal] for array in memory.rows)
             else:

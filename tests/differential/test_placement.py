@@ -21,6 +21,7 @@ STACKS = {
     "tag, odd offset": "tag(where = Query.odd, mark = 77) |> shard(key = Query.odd, shards = [a, b]) |> udp(4242)",
     "balance": "load_balance(by = Query.wide, backends = [a, b, c]) |> udp(4242)",
     "filter by source": "firewall(deny = [10.0.0.8/31]) |> shard(key = Query.id, shards = [a, b]) |> udp(4242)",
+    "allow by source": "allow(sources = [10.0.0.8/31]) |> shard(key = Query.id, shards = [a, b]) |> udp(4242)",
     "behind a header": "serialize(Query) |> number |> shard(key = Query.wide, shards = [a, b, c]) |> udp(4242)",
 }
 

@@ -118,6 +118,7 @@ STACKS = {
     "steer by a word": "steer(by = Query.wide, ranges = [0..0x7fffffffffffffff -> a], otherwise = b) |> udp(4242)",
     "balance": "load_balance(by = Query.wide, backends = [a, b, c]) |> udp(4242)",
     "firewall": "firewall(deny = [192.168.0.0/16]) |> shard(key = Query.id, shards = [a, b]) |> udp(4242)",
+    "allow": "allow(sources = [10.0.0.0/24]) |> shard(key = Query.id, shards = [a, b]) |> udp(4242)",
     "count": "count(by = Query.kind) |> shard(key = Query.id, shards = [a, c]) |> udp(4242)",
     "count twice": "count(by = Query.wide) |> count(by = ipv4.src) |> tag(where = Query.odd, mark = 7) |> udp(4242)",
     "tag": "tag(where = Query.odd, mark = 77) |> tag(where = ipv4.dscp, mark = 46) |> udp(4242)",
@@ -138,6 +139,17 @@ def test_library_chunnels_are_the_interpreters(name, tmp_path):
         assert sum(count for (block, what), count in seen.items() if block and what in {"pass", "drop"}) > 200
         changed += seen[program.blocks[0].name, "changed"]
     assert changed > 100
+
+
+def test_a_fault_drops_its_share(tmp_path):
+    """The kernel's own chance: of 2,000 messages half are lost, give or take six standard deviations."""
+    built = compiled("fault(500) |> udp(4242)")
+    program = next(p.program for p in built.programs if p.program.hook == "ingress" and p.program.device == "h1")
+    frames = [f for f in QUERY.frames(9, 200) if f[12:14] == b"\x08\x00"]
+    good = patched(next(f for f in frames if f[30:34] == b"\x0a\0\0\1" and len(f) > 80), 40, b"\0\0")
+    with loaded(program, tmp_path) as kernel:
+        lost = [kernel.verdict(good)[0] for _ in range(2000)].count("drop")
+    assert abs(lost - 1000) < 6 * 2000**0.5 / 2
 
 
 def test_a_limit_is_kept_by_the_clock(tmp_path):

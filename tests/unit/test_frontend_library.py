@@ -4,7 +4,9 @@ import itertools
 
 import pytest
 from attrs import evolve
+from compiling import compiled
 
+from bertha_ir.diagnostics import BerthaError
 from bertha_ir.frontend.load import library, load
 from bertha_ir.frontend.sources import LIBRARY
 from bertha_ir.interpreter.stack import Delivery, StackMachine
@@ -13,11 +15,14 @@ from bertha_ir.passes.expand import Expand
 from bertha_ir.stack import connect
 
 EXPECTED = [
+    "account",
+    "allow",
     "cache",
     "compress",
     "count",
     "encapsulate",
     "encrypt",
+    "fault",
     "firewall",
     "http2",
     "limit",
@@ -27,6 +32,7 @@ EXPECTED = [
     "order",
     "reliable",
     "rewrite",
+    "sample",
     "serialize",
     "shard",
     "steer",
@@ -125,6 +131,22 @@ def test_firewall_drops_its_prefixes(machine):
     assert arrives(run(wall, b"x", src=(0x0A00000C, 1))).payload == b"x"
 
 
+def test_allow_lets_its_prefixes_through(machine):
+    """A source in a prefix passes unchanged, any other is dropped; no prefix lets nothing through."""
+    wall = machine("allow([10.0.0.8/30, 192.168.0.1]) |> udp(1)")
+    assert arrives(run(wall, b"x", src=CLIENT)).payload == b"x"
+    assert run(wall, b"x", src=(0x0A00000C, 1)) == ()
+    assert run(machine("allow([]) |> udp(1)"), b"x") == ()
+
+
+@pytest.mark.parametrize(("per_mille", "passed"), [(0, 5), (1, 3), (10, 2), (1000, 0), (2000, 0)])
+def test_fault_drops_by_chance(machine, per_mille, passed):
+    """Of five throws of 32 bits, those below the share, counted in thousandths, are losses; 0 loses nothing."""
+    throws = iter((0, 9, 10, 999, 5000))
+    fault = machine(f"fault({per_mille}) |> udp(1)", lambda _: next(throws))
+    assert sum(len(run(fault, b"x")) for _ in range(5)) == passed
+
+
 def test_limit_is_a_token_bucket(machine):
     """A burst passes at once, then one message per interval; every value of the field has its own bucket."""
     clock = {"now": 5 * SECOND}
@@ -162,6 +184,25 @@ def test_mirror_sends_a_copy(machine):
     """The message arrives where it was meant to, and again at the collector."""
     found = run(machine("mirror(b) |> udp(1)"), b"hello")
     assert [(d.dst, d.payload) for d in found] == [(SERVER, b"hello"), (B, b"hello")]
+
+
+@pytest.mark.parametrize(("one_in", "copied"), [(1, 4), (3, 2), (5, 1), (0, 0)])
+def test_sample_sends_some_copies(machine, one_in, copied):
+    """A throw that `one_in` divides sends a copy; 0 sends none; every message arrives."""
+    throws = iter((0, 1, 6, 7))
+    sample = machine(f"sample({one_in}, b) |> udp(1)", lambda _: next(throws))
+    found = [[d.dst for d in run(sample, b"x")] for _ in range(4)]
+    assert all(dst[0] == SERVER for dst in found)
+    assert sum(dst[1:] == [B] for dst in found) == copied
+
+
+def test_account_adds_up_bytes(machine):
+    """The state holds the bytes of the messages with each value, headers of the network left out."""
+    account = machine("account(Kv.op) |> udp(1)")
+    for op, rest in ((1, b""), (2, b"12345"), (1, b"123")):
+        assert arrives(run(account, kv(op, rest=rest))).payload == kv(op, rest=rest)
+    (rows,) = account.states.rows.values()
+    assert dict(rows) == {(1,): (2 * 13 + 3,), (2,): (13 + 5,)}
 
 
 def test_rewrite_changes_one_destination(machine):
@@ -279,3 +320,40 @@ def test_order_restores_the_order(machine):
         sent = [arrives(run(send, b"%d" % i)).payload for i in range(4)]
         out = [d.payload for i in (*arrival, arrival[0]) for d in run(receive, sent[i])]
         assert out == [b"0", b"1", b"2", b"3"]
+
+
+ALL = {"kernel(c1)", "tor", "kernel(h1)", "h1"}
+
+
+@pytest.mark.parametrize(
+    ("use", "refused", "why"),
+    [
+        ("allow([10.0.0.0/8])", set(), ""),
+        ("fault(10)", set(), ""),
+        ("account(Query.id)", ALL - {"h1"}, "a kernel program cannot read or write a payload"),
+        ("account(Query.id)", ALL - {"h1"}, "a switch cannot hold bytes of varying length"),
+    ],
+)
+def test_bodies_decide_where_chunnels_run(use, refused, why):
+    """Chance and prefixes are everywhere; the bytes of a payload are counted where there is a process."""
+    (plan,) = compiled(f"{use} |> udp(4242)").plans
+    assert {b.device for b in plan.bindings if b.op.endswith(".packet")} == ALL - refused
+    assert {r.device for r in plan.refusals} == refused
+    assert not why or why in {r.reason for r in plan.refusals}
+
+
+@pytest.mark.parametrize(
+    ("use", "why"),
+    [
+        ("sample(7, c)", "one sends further messages"),
+        ("account(ipv4.dscp)", "a process does not see the header `ipv4`"),
+    ],
+)
+def test_what_runs_nowhere_is_refused_with_each_device_s_reason(use, why):
+    """CH203 names every device of the path."""
+    with pytest.raises(BerthaError) as caught:
+        compiled(f"{use} |> udp(4242)")
+    (found,) = caught.value.diagnostics
+    assert (found.code.number(), found.span.text) == ("CH203", use)
+    assert why in found.message
+    assert all(f"{device}: " in found.message for device in ALL)

@@ -6,14 +6,14 @@ import hashlib
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
-from attrs import asdict, evolve, frozen
+from attrs import Factory, asdict, evolve, frozen
 
 from bertha_ir import artifact as artifacts
 from bertha_ir import expr, message, plan, program, spec, stack, stmt, text, types
 from bertha_ir.diagnostics import BerthaError, Collector
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from bertha_ir.backends.base import Backend, Unit
@@ -31,13 +31,17 @@ for _module in (types, expr, stmt, message, program, spec, stack, plan):
 
 @frozen
 class Compiled:
-    """The result of a compilation: plans, programs, and the value after each pass (`snapshots`: name, IR)."""
+    """The result of a compilation: plans, programs, and the value after each pass (`snapshots`: name, IR).
+
+    `certificates`: the SMT-LIB texts that the plans' ledgers name, by their sha256.
+    """
 
     specification: Specification
     plans: tuple[Plan, ...]
     programs: tuple[PlacedProgram, ...]
     snapshots: tuple[tuple[str, object], ...]
     pipeline: str
+    certificates: Mapping[str, str] = Factory(dict)
 
 
 @frozen
@@ -99,7 +103,7 @@ def build(
     targets = {k: t for b in backends() for t in [BackendTarget(b, specification)] for k in t.kinds}
     context = Context(targets, load_model(cost_model), cost_model)
     module = run_pipeline(steps, Module(specification), context, observe=observe, verify=verify)
-    return Compiled(specification, module.plans, module.programs, tuple(snapshots), str(steps))
+    return Compiled(specification, module.plans, module.programs, tuple(snapshots), str(steps), module.certificates)
 
 
 def _shown(module: Module) -> object:
@@ -147,6 +151,7 @@ def artifact(compiled: Compiled) -> dict[str, bytes]:
         emitted = {f"{folder}/{name}": body.encode() for name, body in printers[placed.backend].emit(unit).items()}
         files |= emitted
         programs.append(_listed(placed, sorted(emitted)))
+    files |= {f"proofs/{name}.smt2": text.encode() for name, text in compiled.certificates.items()}
     files["plan.json"] = artifacts.to_json({"schema": SCHEMA, "plans": [plan_data(p) for p in compiled.plans]})
     stacks = {p.stack: artifacts.ManifestStack(p.ends, _dotted(p.service)) for p in compiled.plans}
     files["manifest.json"] = artifacts.manifest(plan_id(compiled.plans), stacks, programs, files, {})

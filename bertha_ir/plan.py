@@ -55,13 +55,16 @@ class Crossing:
 
 @frozen
 class LedgerEntry:
-    """A rewrite and its certificate. `by` is the method: `effects` (disjoint reads, writes, drops and state)."""
+    """A rewrite and what it rests on. `by` is the method: `effects` (disjoint reads, writes, drops and state), or `z3`,
+    whose `certificate` is the sha256, in hex, of an SMT-LIB 2 text that must be unsatisfiable.
+    """
 
     rewrite: str
     equivalence: Literal["wire", "end-to-end"]
     status: Literal["proved", "assumed"]
     by: str
     detail: str
+    certificate: str | None = None
 
 
 @frozen

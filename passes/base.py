@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
-from attrs import frozen
+from attrs import Factory, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,12 +22,16 @@ Fact = Literal["expanded", "canonical", "undone", "placed", "lowered"]
 
 @frozen
 class Module:
-    """What is being compiled, at whatever stage: a pass fills in or replaces the parts it establishes."""
+    """What is being compiled, at whatever stage: a pass fills in or replaces the parts it establishes.
+
+    `certificates`: the SMT-LIB texts that ledgers name, by their sha256.
+    """
 
     specification: Specification
     graphs: tuple[Graph, ...] = ()
     plans: tuple[Plan, ...] = ()
     programs: tuple[PlacedProgram, ...] = ()
+    certificates: Mapping[str, str] = Factory(dict)
 
     def directions(self, stack: str) -> tuple[Graph, ...]:
         """Return the graphs of one stack."""

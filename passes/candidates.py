@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from bertha_ir import expr as e
 from bertha_ir.passes.destinations import addresses, rewrites
-from bertha_ir.passes.effects import effects, independent
 from bertha_ir.passes.layout import fields_read, network_headers, visible
 from bertha_ir.passes.lowering.program import datagram_program, frame_part, merge
-from bertha_ir.plan import LedgerEntry, Refusal
+from bertha_ir.plan import Refusal
 from bertha_ir.walk import walk
 
 if TYPE_CHECKING:
     from bertha_ir.passes.base import Context
+    from bertha_ir.passes.grounds import Grounds
     from bertha_ir.passes.topology import Path, Stop
+    from bertha_ir.plan import LedgerEntry
     from bertha_ir.program import DeviceProgram
     from bertha_ir.spec import Specification
     from bertha_ir.stack import Graph, Op
@@ -32,35 +34,18 @@ class Candidate:
     program: DeviceProgram
 
 
-def crossings_of(op: Op, graph: Graph) -> tuple[tuple[Op, str | None], ...]:
-    """Return the ops that lie between where `op` is written and the wire, each with why `op` may not cross it."""
+def crossed(op: Op, graph: Graph) -> tuple[Op, ...]:
+    """Return the ops that lie between where `op` is written and the wire."""
     chain = graph.chain()
     start = next(i for i, o in enumerate(chain) if o.id == op.id)
-    below = []
-    for other in chain[start + 1 :]:
-        if other.side == "receiver":
-            break
-        if other.side == "sender":
-            below.append((other, independent(effects(op.body), effects(other.body))))
-    return tuple(below)
+    below = takewhile(lambda other: other.side != "receiver", chain[start + 1 :])
+    return tuple(other for other in below if other.side == "sender")
 
 
-def ledger_of(op: Op, graph: Graph) -> tuple[LedgerEntry, ...]:
-    """Return a certificate for each op that `op` crosses on its way to the wire."""
-    ours = effects(op.body)
-    touches = f"reads {_list(ours.reads)}, writes {_list(ours.writes)}"
-    return tuple(
-        LedgerEntry(
-            f"{graph.direction}: {op.id} after {other.id}", "wire", "proved", "effects",
-            f"{op.id} {touches}; {other.id} writes {_list(effects(other.body).writes)}",
-        )
-        for other, why in crossings_of(op, graph)
-        if why is None
-    )  # fmt: skip
-
-
-def _list(names: frozenset[str]) -> str:
-    return ", ".join(sorted(names)) or "nothing"
+def ledger_of(op: Op, graph: Graph, grounds: Grounds) -> tuple[LedgerEntry, ...]:
+    """Return the ground of each move of `op` on its way to the wire."""
+    found = (grounds.of(op, other, graph) for other in crossed(op, graph))
+    return tuple(ground.entry(graph) for ground in found if ground.may_not is None)
 
 
 @frozen
@@ -75,6 +60,7 @@ class Sites:
     path: Path
     specification: Specification
     context: Context
+    grounds: Grounds
 
     def candidates(self, op: Op) -> tuple[tuple[Candidate, ...], tuple[Refusal, ...]]:
         """Return the stops that can run an op, in the direction's order, and the refusals of the others."""
@@ -99,7 +85,7 @@ class Sites:
         """Return why an op of the other direction that belongs to this one cannot run at the same stop."""
         if self.back is None:
             return None
-        other = Sites(self.back, None, self.path, self.specification, self.context)
+        other = Sites(self.back, None, self.path, self.specification, self.context, self.grounds)
         for derived in (o for o in self.back.chain() if o.derived_from == op.id):
             if stop.kind == "host" and derived.undoes:
                 continue  # a process relays replies itself
@@ -112,7 +98,7 @@ class Sites:
 
     def _objection(self, op: Op, stop: Stop) -> str | None:
         return (
-            _moves(op, self.graph)
+            _moves(op, self.graph, self.grounds)
             or _sees(op, self.graph, stop, self.specification)
             or _policy(op, stop, self.specification)
             or _position(self.graph, stop)
@@ -129,9 +115,9 @@ def lower_one(op: Op, graph: Graph, stop: Stop, specification: Specification) ->
     return merge("trial", stop.host, hook, [frame_part(specification, graph, (op,))])
 
 
-def _moves(op: Op, graph: Graph) -> str | None:
-    for other, why in crossings_of(op, graph):
-        if why is not None:
+def _moves(op: Op, graph: Graph, grounds: Grounds) -> str | None:
+    for other in crossed(op, graph):
+        if why := grounds.of(op, other, graph).may_not:
             return f"it may not be moved below `{other.instance}`: {why}"
     return None
 

@@ -1,12 +1,12 @@
 """The effects of a body, read off its statements: what it reads, writes, remembers, drops and sends.
 
-A location is `src.ip`, `src.port`, `dst.ip`, `dst.port`, `Header.field`, `payload`, `value`, `headers` (which headers
-there are), or `state NAME`.
+A location is `src.ip`, `src.port`, `dst.ip`, `dst.port`, `Header.field`, `payload`, `value` or `headers` (which headers
+there are).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
 
@@ -18,36 +18,56 @@ from bertha_ir.walk import walk
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+Sent = Literal["reply", "emit", "clone"]
+_SENT: dict[type, Sent] = {s.Reply: "reply", s.Emit: "emit", s.Clone: "clone"}
+
 
 @frozen
 class Effects:
-    """See the module's text. `may_end`: drops, bounces or may; `sends`: makes further messages."""
+    """What a body may do. `reads` and `writes` are locations; adding to a state writes it, without reading it.
+
+    `state_reads` may name a table, too: the body alone does not tell which is asked whether it holds a key, and nothing
+    writes a table. `sent`: which further messages are made; `inputs`: the primitives that give time or chance.
+    """
 
     reads: frozenset[str]
     writes: frozenset[str]
-    states: frozenset[str]
-    may_end: bool
-    sends: bool
-    inputs: bool
+    state_reads: frozenset[str]
+    state_writes: frozenset[str]
+    drops: bool
+    bounces: bool
+    sent: frozenset[Sent]
+    inputs: frozenset[str]
+
+    @property
+    def may_end(self) -> bool:
+        """Whether a message may go no further."""
+        return self.drops or self.bounces
+
+    @property
+    def redirects(self) -> bool:
+        """Whether the destination may change."""
+        return any(location.startswith("dst.") for location in self.writes)
 
     @property
     def pure(self) -> bool:
         """Whether the body does nothing that anyone could notice."""
-        return not (self.writes or self.states or self.may_end or self.sends)
+        return not (self.writes or self.state_writes or self.may_end or self.sent)
 
 
 def effects(body: s.Body) -> Effects:
     """Return the effects of a body."""
     nodes = tuple(walk(body))
-    writes = {location for node in nodes for location in _writes(node)}
-    states = {name for node in nodes for name in _states(node)}
+    calls = {node.primitive for node in nodes if isinstance(node, e.Call)}
     return Effects(
         frozenset(location for node in nodes for location in _reads(node)),
-        frozenset(writes),
-        frozenset(states),
-        any(isinstance(node, s.Drop | s.Bounce) for node in nodes),
-        any(isinstance(node, s.Reply | s.Emit | s.Clone) for node in nodes),
-        any(isinstance(node, e.Call) and "input" in PRIMITIVES[node.primitive].laws for node in nodes),
+        frozenset(location for node in nodes for location in _writes(node)),
+        frozenset(name for node in nodes for name in _state_reads(node)),
+        frozenset(node.state for node in nodes if isinstance(node, s.Store | s.Delete)),
+        any(isinstance(node, s.Drop) for node in nodes),
+        any(isinstance(node, s.Bounce) for node in nodes),
+        frozenset(_SENT[type(node)] for node in nodes if type(node) in _SENT),
+        frozenset(name for name in calls if "input" in PRIMITIVES[name].laws),
     )
 
 
@@ -101,30 +121,31 @@ def _writes(node: object) -> Iterator[str]:
             yield from ("headers", "payload")
 
 
-def _states(node: object) -> Iterator[str]:
+def _state_reads(node: object) -> Iterator[str]:
     match node:
-        case s.Store(name) | s.Delete(name) | s.ForEach(name) | e.Get(name):
+        case s.ForEach(name) | e.Get(name) | e.Contains(name) | s.Lookup(name):
             yield name
 
 
 def independent(moved: Effects, over: Effects) -> str | None:
     """Return why an op may not trade places with another, judged by effects alone; None when it may.
 
-    Sufficient, not necessary: the test of Bernstein (1966) on reads and writes, and no op that ends messages may
-    cross one that remembers or sends. Reading an input (time, chance) on both sides is refused, too.
+    Sufficient, not necessary: the test of Bernstein (1966) on what is read and written, states too, and no op that ends
+    messages may cross one that remembers or sends. Reading an input (time, chance) on both sides is refused, too.
     """
     for ours, theirs, how in (
         (moved.writes, over.reads, "writes what the other reads"),
         (moved.reads, over.writes, "reads what the other writes"),
         (moved.writes, over.writes, "writes what the other writes"),
-        (moved.states, over.states, "shares state with the other"),
+        (moved.state_writes, over.state_reads | over.state_writes, "shares state with the other"),
+        (moved.state_reads, over.state_writes, "shares state with the other"),
     ):
         if both := _overlap(ours, theirs):
             return f"{how}: {', '.join(both)}"
     for first, second in ((moved, over), (over, moved)):
-        if first.may_end and (second.states or second.sends):
+        if first.may_end and (second.state_writes or second.sent):
             return "one ends messages that the other remembers or sends"
-    if moved.sends or over.sends:
+    if moved.sent or over.sent:
         return "one sends further messages"
     if moved.inputs and over.inputs:
         return "both read time or chance"

@@ -14,6 +14,7 @@ from bertha_ir.passes.candidates import Candidate, Sites, ledger_of
 from bertha_ir.passes.codes import CH203NowhereToRun
 from bertha_ir.passes.costs import MESSAGE_BYTES, crossings, op_latency
 from bertha_ir.passes.destinations import addresses, rewrites
+from bertha_ir.passes.grounds import Grounds
 from bertha_ir.passes.topology import path_of
 from bertha_ir.plan import Binding, LedgerEntry, Plan, Refusal
 from bertha_ir.text import print_ir
@@ -38,13 +39,15 @@ class Place(Pass):
 
     def run(self, module: Module, context: Context) -> Module:
         """Return the module with one plan per stack."""
-        collector = Collector()
-        plans = [_plan(module, stack, context, collector) for stack in module.specification.stacks]
+        collector, grounds = Collector(), Grounds(module.specification)
+        plans = [_plan(module, stack, context, collector, grounds) for stack in module.specification.stacks]
         collector.check()
-        return evolve(module, plans=tuple(p for p in plans if p is not None))
+        return evolve(module, plans=tuple(p for p in plans if p is not None), certificates=grounds.certificates)
 
 
-def _plan(module: Module, stack: Stack, context: Context, collector: Collector) -> Plan | None:
+def _plan(
+    module: Module, stack: Stack, context: Context, collector: Collector, grounds: Grounds
+) -> Plan | None:  # fmt: skip
     specification = module.specification
     path = path_of(stack, specification.site, collector)
     if path is None:
@@ -55,11 +58,11 @@ def _plan(module: Module, stack: Stack, context: Context, collector: Collector) 
     graphs = module.directions(stack.name)
     for graph in sorted(graphs, key=lambda g: g.direction):
         back = next((g for g in graphs if g.direction != graph.direction), None)
-        placing = _Placing(graph, Sites(graph, back, path, specification, context), collector)
+        placing = _Placing(graph, Sites(graph, back, path, specification, context, grounds), collector)
         placing.run(bindings, refusals)
-        ledger += [entry for op in _path_ops(graph) for entry in ledger_of(op, graph)]
+        ledger += [entry for op in _path_ops(graph) for entry in ledger_of(op, graph, grounds)]
     for graph in graphs:
-        bindings += _derived(Sites(graph, None, path, specification, context), bindings)
+        bindings += _derived(Sites(graph, None, path, specification, context, grounds), bindings)
     return Plan(
         stack.name, stack.ends, path.hosts if specification.site.devices else (None, None), graphs[0].service,
         tuple(s.name for s in path.stops), tuple(bindings), tuple(refusals), crossings(path, context.cost_model),

@@ -17,6 +17,12 @@ def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="rewrite expected texts instead of comparing them")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _own_answers(tmp_path_factory):
+    """What is proved in tests is remembered in a folder of their own."""
+    os.environ["BERTHA_CACHE"] = str(tmp_path_factory.mktemp("proofs"))
+
+
 @pytest.fixture
 def update_golden(request):
     """Whether to rewrite expected texts."""

@@ -95,6 +95,14 @@ def _pairs(graph: Graph) -> tuple[tuple[Op, Layout], ...]:
     return tuple((op, graph.into(op.id)) for op in graph.chain())
 
 
+def swapped(op: Op, over: Op, graph: Graph) -> tuple[Graph, Graph]:
+    """Return two ops of a graph as they lie, and with the upper one behind the lower; nothing between them counts."""
+    chain = graph.chain()
+    position = next(i for i, o in enumerate(chain) if o.id == over.id)
+    front, behind = graph.into(over.id), graph.edges[position + 1].layout
+    return pipeline(((op, front), (over, front)), behind), pipeline(((over, front), (op, behind)), behind)
+
+
 def pipeline(ops: tuple[tuple[Op, Layout], ...], end: Layout | None = None) -> Graph:
     """Return ops, each with the layout in front of it, as a graph."""
     steps = tuple(op for op, _ in ops)

@@ -1,5 +1,7 @@
 """Each pass does what its one line says, and refuses what it must."""
 
+import hashlib
+
 import pytest
 from compiling import SITE, compiled, examples
 
@@ -174,6 +176,36 @@ def test_moving_an_op_to_the_wire_is_certified():
     """The ledger has an entry for each op that was crossed."""
     (plan,) = compiled(SHARD).plans
     assert [x.rewrite for x in plan.ledger] == ["request: shard.packet after udp.send"]
+
+
+NUMBER = """
+message numbered { sequence: u24; }
+chunnel number() {
+  place: endpoint; needs both ends;
+  state sent: u24;
+  on send(m) { push numbered { sequence = sent }; sent += 1; }
+  on recv(m) { pop numbered else drop; }
+}
+"""
+
+
+def test_z3_settles_what_effects_do_not():
+    """A shard may move below a pushed header: its key is as readable behind it; the artifact has the certificate."""
+    built = compiled("shard(key = Query.wide, shards = [a, c]) |> number |> udp(4242)", more=NUMBER)
+    entry = built.plans[0].ledger[0]
+    assert (entry.rewrite, entry.by) == ("request: shard.packet after number.send", "z3")
+    files = api.artifact(built)
+    text = files[f"proofs/{entry.certificate}.smt2"]
+    assert hashlib.sha256(text).hexdigest() == entry.certificate
+    assert text.endswith(b"(check-sat)\n")
+    assert "kernel(h1)" in {b.device for b in built.plans[0].bindings if b.active}
+
+
+def test_a_move_that_is_refuted_is_refused_with_a_message():
+    """What lies behind `compress` is no key: a message goes elsewhere."""
+    got = error("shard(key = Query.wide, shards = [a, c]) |> compress |> udp(4242)")
+    assert "may not be moved below `compress`" in got
+    assert "there is a message for which message dst is" in got
 
 
 COUNT = "chunnel tally() { place: path; state n: u64; on packet(m) { n += 1; } }"

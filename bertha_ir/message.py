@@ -65,7 +65,7 @@ class Parent:
     span: Span | None = field(default=None, eq=False, repr=False)
 
 
-@frozen
+@frozen(cache_hash=True)  # messages are keys of what is known of them
 class Message:
     """A layout. The fixed part is a whole number of bytes."""
 

@@ -83,7 +83,7 @@ class StateDeclaration:
     span: Span | None = field(default=None, eq=False, repr=False)
 
 
-@frozen
+@frozen(cache_hash=True)  # handlers and instances are keys of what is known of them
 class Handler:
     """What a chunnel does on an event. `packet` meets the messages of its own direction on the path, `reply` those of
     the other, on the same device. A timer runs every `period` nanoseconds, at an endpoint, without a message.
@@ -144,7 +144,7 @@ class Chunnel:
         return next((h for h in self.handlers if h.event == event), None)
 
 
-@frozen
+@frozen(cache_hash=True)
 class Instance:
     """One use of a chunnel in a stack. `id` is unique in the stack and direction: `shard`, then `shard_2`."""
 

@@ -33,7 +33,7 @@ class Layout:
     hidden_by: str | None = None
 
 
-@frozen
+@frozen(cache_hash=True)  # ops are keys of what is known of them
 class Op:
     """One handler of one chunnel instance. `id` is `instance.event`.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from attrs import evolve, frozen
+from attrs import Factory, evolve, frozen
 
 from bertha_ir.diagnostics import Collector
 from bertha_ir.passes.base import Module, Pass
@@ -40,12 +40,17 @@ class Expand(Pass):
         return Module(module.specification, graphs)
 
 
-def chain_of(specification: Specification, instances: tuple[Instance, ...]) -> tuple[tuple[Op, Layout], ...]:
+def chain_of(
+    specification: Specification, instances: tuple[Instance, ...], known: dict[tuple[Instance, Handler], Op]
+) -> tuple[tuple[Op, Layout], ...]:
     """Return the ops of some chunnels above a transport, each with the layout in front of it, in the order in which a
     message meets them; whether they can read there what they read is not checked.
+
+    `known` keeps the ops that were made, for further chains above the same transport.
     """
     direction = Direction("request", instances)
-    expansion = _Expansion(specification, Stack("", ("sender", "receiver"), (direction,)), direction, Collector())
+    stack = Stack("", ("sender", "receiver"), (direction,))
+    expansion = _Expansion(specification, stack, direction, Collector(), known)
     ops, layouts = expansion._chain()  # noqa: SLF001  (the same file)
     return tuple((op, layout) for op, layout in zip(ops, layouts, strict=False) if op.transport is None)
 
@@ -58,6 +63,7 @@ class _Expansion:
     stack: Stack
     direction: Direction
     collector: Collector
+    known: dict[tuple[Instance, Handler], Op] = Factory(dict)
 
     def graph(self) -> Graph:
         request = self.direction.name == "request"
@@ -113,6 +119,12 @@ class _Expansion:
         )
 
     def _op(self, instance: Instance, handler: Handler, side: Side, owner: str | None = None) -> Op:
+        key = (instance, handler)
+        if key not in self.known:
+            self.known[key] = self._made(instance, handler, side, owner)
+        return self.known[key]
+
+    def _made(self, instance: Instance, handler: Handler, side: Side, owner: str | None) -> Op:
         names = Names(self.stack.name, owner or self.direction.name, instance)
         tables: tuple[Table, ...] = tables_of(instance, names, self.collector)
         states: tuple[State, ...] = states_of(instance, names)

@@ -8,11 +8,12 @@ import hashlib
 import json
 import os
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import z3
-from attrs import Factory, define
+from attrs import define
 
 from bertha_ir.passes.smt.answer import Refuted, Unknown
 from bertha_ir.passes.smt.question import Question, differs, run_both
@@ -21,7 +22,9 @@ from bertha_ir.passes.smt.record import answer_data, answer_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bertha_ir.message import Message
     from bertha_ir.passes.smt.answer import Answer
+    from bertha_ir.stack import Op
 
 ENCODING = 7
 """Increase it when questions are encoded, or starts recorded, in another way."""
@@ -42,7 +45,6 @@ class Cache:
     folder: Path
     hits: int = 0
     asked: int = 0
-    _digests: dict[int, tuple[object, str]] = Factory(dict)
 
     def __call__(self, kind: str, question: Question, ask_now: Callable[[], Answer]) -> Answer:
         """Return what is known, or ask and remember."""
@@ -60,17 +62,16 @@ class Cache:
     def _file(self, kind: str, question: Question) -> Path:
         made = (question.observed, question.network, question.record, question.parameters, question.condition)
         parts = [str(ENCODING), z3.get_version_string(), kind, repr(made)]
-        parts += [self._digest(message) for message in question.spoken()]
+        parts += [_digest(message) for message in question.spoken()]
         for graph in question.sides:
-            parts += ["side", *(self._digest(op) + repr(graph.into(op.id)) for op in graph.ops)]
+            parts += ["side", *(_digest(op) + repr(graph.into(op.id)) for op in graph.ops)]
         name = hashlib.sha256("\n".join(parts).encode()).hexdigest()
         return self.folder / name[:2] / f"{name}.json"
 
-    def _digest(self, node: object) -> str:
-        known = self._digests.get(id(node))
-        if known is None:
-            known = self._digests[id(node)] = (node, hashlib.sha256(repr(node).encode()).hexdigest())
-        return known[1]
+
+@cache
+def _digest(node: Op | Message) -> str:
+    return hashlib.sha256(repr(node).encode()).hexdigest()
 
 
 def _still_true(kind: str, question: Question, answer: Answer) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from bertha_ir.expr import Const
 from bertha_ir.passes.expand import chain_of
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from bertha_ir.passes.smt.question import Observed
-    from bertha_ir.spec import Rule, Specification
+    from bertha_ir.spec import Handler, Rule, Specification
     from bertha_ir.stack import Graph, Layout, Op
 
 Equivalence = Literal["wire", "end-to-end"]
@@ -74,6 +74,7 @@ class Prover:
     max_size: int | None = None
     below: frozenset[str] | None = None
     solver: Callable[[str, Question, Callable[[], Answer]], Answer] = lambda _, __, ask_now: ask_now()
+    _ops: dict[tuple[Instance, Handler], Op] = field(factory=dict, init=False, eq=False, repr=False)
 
     def commute(self, first: Chain, second: Chain, equivalence: Equivalence) -> Verdict:
         """Return whether `first |> second` may become `second |> first`."""
@@ -103,7 +104,7 @@ class Prover:
 
     def _chain(self, chain: Chain) -> tuple[tuple[Op, Layout], ...]:
         ends = chain and chain[-1].chunnel.transport is not None
-        return chain_of(self.specification, chain if ends else (*chain, _datagrams(self.specification)))
+        return chain_of(self.specification, chain if ends else (*chain, _datagrams(self.specification)), self._ops)
 
     def _rewrite(
         self, left: Chain, right: Chain, equivalence: Equivalence, question: Callable[[Graph, Graph], Question]

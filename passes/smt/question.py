@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from attrs import evolve, field, frozen
@@ -59,10 +60,7 @@ class Question:
 
     def spoken(self) -> tuple[Message, ...]:
         """Return the messages whose layout the answer depends on."""
-        named = (e.Field, e.Value, s.Push, s.Pop)
-        nodes = [n for graph in self.sides for op in graph.ops for n in walk(op.body)]
-        names: set[str] = {getattr(n, "header", "") or getattr(n, "message", "") for n in nodes if isinstance(n, named)}
-        names |= {n.type.message for n in nodes if isinstance(n, e.Call) and isinstance(n.type, Record)}
+        names = {name for graph in self.sides for op in graph.ops for name in _touched(op).messages}
         names |= {h for graph in self.sides for edge in graph.edges for h in edge.layout.headers}
         return tuple(self.messages[name] for name in sorted(names))
 
@@ -114,11 +112,10 @@ def ask(left: Graph, right: Graph, specification: Specification, observed: Obser
     """Return the question whether two pipelines are the same; what comes in is read off their bodies."""
     network = network_of(specification)
     ops = (*left.ops, *right.ops)
-    fields = {(f.header, f.name): f for op in ops for f in _fields(op.body) if f.header in network}
-    records = sorted({n.message for op in ops for n in walk(op.body) if isinstance(n, e.Value)})
+    fields = {(f.header, f.name): f for op in ops for f in _touched(op).fields if f.header in network}
     messages = {m.name: m for m in specification.messages}
-    sends = any(op.side == "sender" and any(isinstance(n, e.Value) for n in walk(op.body)) for op in ops)
-    record = records[0] if records and sends else None
+    records = sorted({name for op in ops if op.side == "sender" for name in _touched(op).records})
+    record = records[0] if records else None
     ordered = tuple(fields[name] for name in sorted(fields))
     return Question(left, right, messages, ordered, record, observed)
 
@@ -134,9 +131,24 @@ def network_of(specification: Specification) -> frozenset[str]:
     return frozenset(h for t in transports for h in network_headers(specification, t))
 
 
-def _fields(body: s.Body) -> tuple[e.Field, ...]:
-    own = {n.header for n in walk(body) if isinstance(n, s.Push | s.Pop)}
-    return tuple(n for n in walk(body) if isinstance(n, e.Field) and n.header not in own)
+@frozen
+class _Touches:
+    """What an op's body names: `fields` of headers that it has not made itself, decoded `records`, all `messages`."""
+
+    fields: tuple[e.Field, ...]
+    records: frozenset[str]
+    messages: frozenset[str]
+
+
+@cache
+def _touched(op: Op) -> _Touches:
+    nodes = tuple(walk(op.body))
+    own = {n.header for n in nodes if isinstance(n, s.Push | s.Pop)}
+    fields = tuple(n for n in nodes if isinstance(n, e.Field))
+    records = {n.message for n in nodes if isinstance(n, e.Value)}
+    made = {n.type.message for n in nodes if isinstance(n, e.Call) and isinstance(n.type, Record)}
+    others = tuple(f for f in fields if f.header not in own)
+    return _Touches(others, frozenset(records), frozenset(own | records | made | {f.header for f in fields}))
 
 
 def same_states(question: Question, left: Trace, right: Trace) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bertha_ir.backends.base import Backend, Unit
     from bertha_ir.diagnostics import Diagnostic
     from bertha_ir.passes.base import Module
+    from bertha_ir.passes.survey import Surveyed
     from bertha_ir.plan import PlacedProgram, Plan
     from bertha_ir.program import DeviceProgram
     from bertha_ir.spec import Specification
@@ -127,6 +128,20 @@ def select(specification: Specification, stacks: Sequence[str]) -> Specification
     return evolve(specification, stacks=chosen)
 
 
+def effects(files: Sequence[Path], chains: Sequence[str]) -> tuple[Surveyed, ...]:
+    """Return what each use of a chunnel in the chains does, handler by handler; of the whole library without chains.
+
+    A chain is text such as `encrypt(secret("k")) |> http2`; its names come from the library and the files. Without
+    chains, each chunnel but the transports is used as `bertha_ir.frontend.uses` samples it. Raises `BerthaError`.
+    """
+    from bertha_ir.frontend.load import load_uses  # noqa: PLC0415
+    from bertha_ir.frontend.uses import library_uses  # noqa: PLC0415
+    from bertha_ir.passes.survey import survey  # noqa: PLC0415
+
+    specification, instances = load_uses(files, chains or library_uses())
+    return tuple(use for chain in instances for use in survey(chain, specification))
+
+
 def backends() -> tuple[Backend, ...]:
     """Return one of every registered backend, by name."""
     from bertha_ir.backends.base import BACKENDS  # noqa: PLC0415
@@ -134,10 +149,13 @@ def backends() -> tuple[Backend, ...]:
     return tuple(BACKENDS.get(name)() for name in BACKENDS.names())
 
 
-def _unit(candidate: DeviceProgram, specification: Specification, ports: tuple[tuple[int, int], ...] = ()) -> Unit:
+def _unit(
+    candidate: DeviceProgram, specification: Specification, ports: tuple[tuple[int, int], ...] = (),
+    *, active: bool = True,
+) -> Unit:  # fmt: skip
     from bertha_ir.backends.base import Unit as BackendUnit  # noqa: PLC0415
 
-    return BackendUnit(candidate, specification.messages, ports)
+    return BackendUnit(candidate, specification.messages, ports, active)
 
 
 def artifact(compiled: Compiled) -> dict[str, bytes]:
@@ -146,7 +164,7 @@ def artifact(compiled: Compiled) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     programs = []
     for placed in compiled.programs:
-        unit = _unit(placed.program, compiled.specification, placed.ports)
+        unit = _unit(placed.program, compiled.specification, placed.ports, active=placed.active)
         folder = placed.backend if placed.backend == "python" else f"{placed.backend}/{placed.program.device}"
         emitted = {f"{folder}/{name}": body.encode() for name, body in printers[placed.backend].emit(unit).items()}
         files |= emitted

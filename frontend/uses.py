@@ -1,7 +1,7 @@
 """Sample uses of chunnels, made from the types of their parameters: for asking something of the whole library.
 
 Fields are taken in turn from `FIELDS`, through the whole library, so that chunnels that choose by a field do not all
-choose by the same one; endpoints are numbered within a use.
+choose by the same one; endpoints are numbered within a use; integers are 7, or as much as fits.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from bertha_ir.frontend.load import library
 from bertha_ir.types import (
     Bits,
     Bool,
+    Bytes,
     EndpointType,
     FieldType,
     ListType,
@@ -46,7 +47,9 @@ def sample_use(chunnel: Chunnel, fields: Iterator[str]) -> str:
     return f"{chunnel.name}({given})" if given else chunnel.name
 
 
-def _sample(type_: ParameterType, fields: Iterator[str], numbers: Iterator[int]) -> str:  # noqa: PLR0911  (a row a type)
+def _sample(  # noqa: C901, PLR0911  (a row a type)
+    type_: ParameterType, fields: Iterator[str], numbers: Iterator[int]
+) -> str:
     match type_:
         case FieldType():
             return next(fields)
@@ -55,17 +58,19 @@ def _sample(type_: ParameterType, fields: Iterator[str], numbers: Iterator[int])
         case EndpointType():
             number = next(numbers)
             return f"10.0.0.{number}:{9000 + number}"
-        case ListType(element):
-            return f"[{', '.join(_sample(element, fields, numbers) for _ in range(2))}]"
+        case ListType(element, low, high):
+            return f"[{', '.join(_sample(element, fields, numbers) for _ in range(max(low, min(2, high))))}]"
         case PrefixesType():
             return "[10.1.0.0/16]"
-        case RangesType(_, value):
-            return f"[0..9 -> {_sample(value, fields, numbers)}]"
+        case RangesType(Bits(width), value):
+            return f"[0..{min(9, (1 << width) - 1)} -> {_sample(value, fields, numbers)}]"
         case SecretType():
             return 'secret("k")'
         case Bool():
             return "true"
-        case Bits():
-            return "7"
+        case Bits(width):
+            return str(min(7, (1 << width) - 1))
+        case Bytes(size):
+            return '"' + "x" * (size or 1) + '"'
     msg = f"no sample of {type_}"
     raise TypeError(msg)

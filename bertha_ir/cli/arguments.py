@@ -34,7 +34,7 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"bertha {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_check, _compile, _plan, _ir, _explain, _prove, _laws, _passes, _targets):
+    for add in (_check, _compile, _plan, _ir, _explain, _effects, _prove, _laws, _passes, _targets):
         add(commands)
     return parser
 
@@ -120,15 +120,26 @@ def _explain(commands: Commands) -> None:
     parser.add_argument("code", metavar="CODE", nargs="?", help="such as CH401")
 
 
-def _proving(parser: Parser) -> None:
-    parser.add_argument(
-        "--file",
-        metavar="FILE",
-        action="append",
-        default=[],
-        type=Path,
-        help="a .chunnel file with names that are used",
+def _named_files(parser: Parser) -> None:
+    help_ = "a .chunnel file with names that are used"
+    parser.add_argument("--file", metavar="FILE", action="append", default=[], type=Path, help=help_)
+
+
+def _effects(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "effects",
+        "say what handlers read, write, remember, drop and send",
+        "bertha effects",
+        "bertha effects 'encrypt(secret(\"k\")) |> http2' 'count(by = ipv4.dscp)'",
+        "bertha effects 'shard(KvRequest.key, [s0, s1])' --file examples/kv_shard/kv.chunnel --json",
     )
+    parser.add_argument("chains", metavar="CHAIN", nargs="*", help="uses of chunnels (default: the whole library)")
+    _named_files(parser)
+
+
+def _proving(parser: Parser) -> None:
+    _named_files(parser)
     parser.add_argument("--timeout", metavar="SECONDS", type=float, default=2.0, help="for each question (default: 2)")
     parser.add_argument("--max-size", metavar="BYTES", type=int, help="the payload that the link below carries at most")
     parser.add_argument("--below", metavar="NAMES", help="the guarantees of what is below: `ordered,reliable`, or ``")

@@ -232,6 +232,18 @@ def test_effects_decide_which_ops_may_trade_places(first, second, why):
     assert (independent(one, two) or "") == "" if why is None else why in (independent(one, two) or "")
 
 
+def test_asking_a_map_for_a_key_reads_it():
+    """An op may not cross another of its chunnel that fills the map it asks; two that only ask may trade places."""
+    asks = "if m.src.port in seen { drop; }"
+    text = f"""chunnel known() {{ place: endpoint; needs both ends; state seen: map[u16 -> u8; 16];
+      on send(m) {{ seen[m.src.port] = 1; }} on packet(m) {{ {asks} }} on recv(m) {{ {asks} }} }}"""
+    built = compiled("known |> udp(4242)", more=text, response="udp(4242)", site="", pipeline="expand")
+    send, packet, recv = (effects(op(built, f"known.{e}", "expand").body) for e in ("send", "packet", "recv"))
+    assert "shares state" in (independent(packet, send) or "")
+    assert "shares state" in (independent(send, packet) or "")
+    assert independent(packet, recv) is None
+
+
 def test_every_checksum_that_covers_a_field_is_fixed():
     """A word on an odd offset of the UDP payload touches two words of the sum; an address, both checksums."""
     tag = "chunnel stamp() { place: path; on packet(m) { m.Query.word = 5; m.dst = 10.0.0.1:9001; } }"

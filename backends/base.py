@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 @frozen
 class Unit:
-    """What a backend is given: a program, the layouts of the messages that its records have, and, for a switch, the
-    (in, out) ports between which it forwards.
+    """What a backend is given: a program, the layouts of the messages that its records have, for a switch the
+    (in, out) ports between which it forwards, and whether the plan runs the program or it stands by.
     """
 
     program: DeviceProgram
     messages: tuple[Message, ...] = ()
     ports: tuple[tuple[int, int], ...] = ()
+    active: bool = True
 
 
 class Backend(ABC):

@@ -8,6 +8,13 @@ if TYPE_CHECKING:
     from bertha_ir.program import DeviceProgram
 
 
+def role(*, active: bool) -> str:
+    """Return the sentence at the head of a program that says whether the plan runs it."""
+    if active:
+        return "Active: the plan runs this program."
+    return "Standby: the plan runs its operations elsewhere. Load it in place of those, never beside them."
+
+
 def bare(text: str) -> str:
     """Return an expression without the parentheses around the whole of it. Text with quotes is left as it is."""
     if not (text.startswith("(") and text.endswith(")")) or "'" in text or '"' in text:

@@ -84,33 +84,34 @@ def _frame_programs(module: Module, paths: dict[str, Path]) -> list[PlacedProgra
         for graph in module.directions(plan.stack):
             for place, ops in _placed_ops(plan, graph).items():
                 groups.setdefault(place, []).append((plan, graph, ops))
-    taken: set[str] = set()
-    return [_frame_program(module, place, members, paths, taken) for place, members in groups.items()]
+    return [_frame_program(module, place, members, paths) for place, members in groups.items()]
 
 
 def _placed_ops(plan: Plan, graph: Graph) -> dict[Place, tuple[Op, ...]]:
-    """Return the ops of a direction by where they run, in the direction's order."""
-    found: dict[Place, tuple[Op, ...]] = {}
+    """Return the ops of a direction by where they run, in the direction's order. A standby stands in for all of them:
+    those that its device runs in the plan are in it too.
+    """
+    bound: dict[tuple[str, Hook, str], list[tuple[Op, bool]]] = {}
     bindings = [b for b in plan.bindings if b.direction == graph.direction and b.hook != "process"]
     for op in graph.chain():
-        for binding in bindings:
-            if binding.op == op.id:
-                place = (binding.device, binding.hook, binding.backend, binding.active)
-                found[place] = (*found.get(place, ()), op)
+        for b in (b for b in bindings if b.op == op.id):
+            bound.setdefault((b.device, b.hook, b.backend), []).append((op, b.active))
+    found: dict[Place, tuple[Op, ...]] = {}
+    for place, ops in bound.items():
+        if any(active for _, active in ops):
+            found[*place, True] = tuple(op for op, active in ops if active)
+        if not all(active for _, active in ops):
+            found[*place, False] = tuple(op for op, _ in ops)
     return found
 
 
 def _frame_program(
-    module: Module, place: Place, members: list[tuple[Plan, Graph, tuple[Op, ...]]], paths: dict[str, Path],
-    taken: set[str],
+    module: Module, place: Place, members: list[tuple[Plan, Graph, tuple[Op, ...]]], paths: dict[str, Path]
 ) -> PlacedProgram:  # fmt: skip
     device, hook, backend, active = place
     stacks = list(dict.fromkeys(plan.stack for plan, _, _ in members))
     stop = _stop(paths[stacks[0]], device)
-    name = f"{'_'.join(stacks)}_{hook}"
-    if (f"{stop.host}/{name}") in taken:
-        name = f"{name}_standby"
-    taken.add(f"{stop.host}/{name}")
+    name = f"{'_'.join(stacks)}_{hook}{'' if active else '_standby'}"
     parts = [frame_part(module.specification, graph, ops) for _, graph, ops in members]
     ports = tuple(dict.fromkeys(p for s in stacks for p in ports_through(stop.host, paths[s])))
     return PlacedProgram(stacks[0], backend, active, merge(name, stop.host, hook, parts), ports)
@@ -121,19 +122,24 @@ def _stop(path: Path, name: str) -> Stop:
 
 
 def _process_programs(module: Module, plan: Plan, path: Path) -> list[PlacedProgram]:
-    """Return the codecs of both ends, and the steering fallback of the listening one."""
+    """Return the codecs of both ends, and the steering of the listening one: what the plan runs there, and the
+    fallback.
+    """
+    specification = module.specification
     made: list[tuple[DeviceProgram | None, bool]] = []
     client, server = path.stops[0], path.stops[-1]
     for graph in module.directions(plan.stack):
         sender, receiver = (client, server) if graph.direction == "request" else (server, client)
         made += [
-            (end_program(module.specification, graph, "send", sender.host), True),
-            (end_program(module.specification, graph, "recv", receiver.host), True),
+            (end_program(specification, graph, "send", sender.host), True),
+            (end_program(specification, graph, "recv", receiver.host), True),
         ]
-        fallback = [b for b in plan.bindings if b.hook == "process" and b.direction == graph.direction]
-        if fallback:
-            ops = _bound_to(graph, fallback)
-            made.append((datagram_program(module.specification, graph, ops, server.host), fallback[0].active))
+        bound = [b for b in plan.bindings if b.hook == "process" and b.direction == graph.direction]
+        if active := _bound_to(graph, [b for b in bound if b.active]):
+            made.append((datagram_program(specification, graph, active, server.host), True))
+        if not all(b.active for b in bound):
+            spare = datagram_program(specification, graph, _bound_to(graph, bound), server.host)
+            made.append((evolve(spare, name=f"{spare.name}_standby") if active else spare, False))
     return [PlacedProgram(plan.stack, "python", active, program) for program, active in made if program is not None]
 
 

@@ -16,7 +16,7 @@ from bertha_ir.backends.ebpf.maps import Container, container_of, contents, decl
 from bertha_ir.backends.ebpf.names import CNames
 from bertha_ir.backends.ebpf.words import Words, literal
 from bertha_ir.backends.names import comment
-from bertha_ir.backends.printing import bare
+from bertha_ir.backends.printing import bare, role
 from bertha_ir.backends.reach import Reach
 from bertha_ir.walk import walk
 
@@ -96,6 +96,7 @@ class Source:
     """One program as C. `text` is the file, `maps` what a loader must know of its maps."""
 
     program: DeviceProgram
+    active: bool = True
     names: CNames = field(factory=CNames)
     name: str = field(init=False)
     containers: dict[str, Container] = field(init=False)
@@ -142,7 +143,8 @@ class Source:
         ops = ", ".join(op for block in self.program.blocks for op in block.ops)
         return (
             f"/* {comment(self.program.name)}: what the kernel of {comment(self.program.device)} runs at {hook}:"
-            f" {comment(ops)}.\n * Written by Bertha; changes are lost when it is compiled again.\n */"
+            f" {comment(ops)}.\n * {role(active=self.active)}\n"
+            " * Written by Bertha; changes are lost when it is compiled again.\n */"
         )
 
     def _given(self, block: Block) -> tuple[tuple[str, str], ...]:

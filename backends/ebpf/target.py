@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bertha_ir.spec import DeviceKind
 
 MAKEFILE = """# Builds the programs of this device. Needs clang and libbpf's headers.
+# NAME_standby.bpf.c stands by: load it in place of what the plan runs instead, never beside that.
 CLANG ?= clang
 MACHINE := $(shell uname -m)
 
@@ -43,5 +44,5 @@ class EbpfBackend(Backend):
 
     def emit(self, unit: Unit) -> dict[str, str]:
         """Return `NAME.bpf.c`, `NAME.maps.json` and the device's `Makefile`."""
-        name, source = mangle(unit.program.name), Source(unit.program)
+        name, source = mangle(unit.program.name), Source(unit.program, unit.active)
         return {f"{name}.bpf.c": source.text, f"{name}.maps.json": source.maps, "Makefile": MAKEFILE}

@@ -14,6 +14,7 @@ from bertha_ir.backends.p4.model import Catalogue
 from bertha_ir.backends.p4.names import Names, comment, mangle
 from bertha_ir.backends.p4.state import declare
 from bertha_ir.backends.p4.tables import INDENT, action_lines, table_lines
+from bertha_ir.backends.printing import role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,6 +69,7 @@ class Source:
         name = mangle(program.name)
         return (
             f"// {comment(program.name)}: what {comment(program.device)} runs. P4-16 for the v1model architecture.\n"
+            f"// {role(active=self.unit.active)}\n"
             "// Written by Bertha; changes are lost when it is compiled again.\n"
             f"//   p4c-bm2-ss -o {name}.json {name}.p4\n"
             f"// {name}.p4info.txtpb describes it to a P4Runtime controller. The tables start empty: their entries\n"

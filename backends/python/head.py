@@ -16,6 +16,6 @@ def head(title: str, data: list[str], parts: list[str]) -> str:
     ours = ["from bertha_ir.runtime import primitives"] * ("primitives." in code)
     used = [name for name in STATE if f"{name}(" in code]
     ours += [f"from bertha_ir.runtime.state import {', '.join(used)}"] * bool(used)
-    text = f'"""{title}\n\nWritten by Bertha; changes are lost when it is compiled again.\n"""'
+    text = f'"""{title}\nWritten by Bertha; changes are lost when it is compiled again.\n"""'
     top = "\n\n".join("\n".join(lines) for lines in ([text], standard, ours, data) if lines)
     return "\n\n\n".join([top, *parts]) + "\n"

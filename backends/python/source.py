@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 
 from bertha_ir.backends.names import Names, comment
-from bertha_ir.backends.printing import bare
+from bertha_ir.backends.printing import bare, role
 from bertha_ir.backends.python.body import INDENT, Body, zero
 from bertha_ir.backends.python.flow import changes_packet, ends_always, sets_payload
 from bertha_ir.backends.python.head import head
@@ -71,7 +71,7 @@ class Source:
     def _title(self) -> str:
         ops = ", ".join(op for block in self.program.blocks for op in block.ops)
         name, device = comment(self.program.name), comment(self.program.device)
-        return f"{name}: what {device} runs in a process: {comment(ops)}."
+        return f"{name}: what {device} runs in a process: {comment(ops)}.\n\n{role(active=self.unit.active)}"
 
     def _run(self) -> list[str]:
         """Return the function from (data, src, dst) to (verdict, data, src, dst)."""

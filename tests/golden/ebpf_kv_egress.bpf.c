@@ -1,4 +1,5 @@
 /* kv_egress: what the kernel of h1 runs at TC egress: shard.undo.
+ * Active: the plan runs this program.
  * Written by Bertha; changes are lost when it is compiled again.
  */
 #include <linux/bpf.h>

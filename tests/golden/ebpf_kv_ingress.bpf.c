@@ -1,4 +1,5 @@
 /* kv_ingress: what the kernel of h1 runs at XDP: shard.packet.
+ * Active: the plan runs this program.
  * Written by Bertha; changes are lost when it is compiled again.
  */
 #include <linux/bpf.h>

@@ -1,4 +1,5 @@
 // kv_tor: what tor runs. P4-16 for the v1model architecture.
+// Active: the plan runs this program.
 // Written by Bertha; changes are lost when it is compiled again.
 //   p4c-bm2-ss -o kv_tor.json kv_tor.p4
 // kv_tor.p4info.txtpb describes it to a P4Runtime controller. The tables start empty: their entries

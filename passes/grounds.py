@@ -77,10 +77,11 @@ def _objection(question: Question, answer: Answer) -> str:
     """Return what speaks against a move, in a line."""
     from bertha_ir.passes.smt.answer import Refuted  # noqa: PLC0415  (as in `_proved`)
     from bertha_ir.passes.smt.show import outcome_rows  # noqa: PLC0415
+    from bertha_ir.passes.smt.shrink import shrunk  # noqa: PLC0415
 
     if not isinstance(answer, Refuted) or answer.start is None:
         return f"not settled by z3: {answer.reason}"
-    row = next(r for r in outcome_rows(question, answer.start) if r.differs)
+    row = next(r for r in outcome_rows(question, shrunk(question, answer.start)) if r.differs)
     return (
         f"there is a message for which {row.name} is {row.left or 'not there'}, and would be {row.right or 'not there'}"
     )

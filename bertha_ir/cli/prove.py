@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
 from bertha_ir.cli.output import say_json, table
 from bertha_ir.cli.status import DONE, NO, UNSETTLED, UsageError
 from bertha_ir.cli.stream import complain, say
@@ -14,6 +16,7 @@ from bertha_ir.passes.smt.cache import Cache, default_folder
 from bertha_ir.passes.smt.obligations import Prover
 from bertha_ir.passes.smt.record import answer_data
 from bertha_ir.passes.smt.show import incoming_rows, outcome_rows
+from bertha_ir.passes.smt.shrink import shrunk
 
 if TYPE_CHECKING:
     import argparse
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from bertha_ir.passes.smt.obligations import Obligation, Verdict
     from bertha_ir.spec import Specification
 
+SHRUNK = {"sending", "receiving", "whole"}
 MARK, INDENT = "→ ", "  "
 EXITS: dict[Status, int] = {"proved": DONE, "refuted": NO, "unknown": UNSETTLED}
 
@@ -65,11 +69,20 @@ def _rule(parsed: argparse.Namespace) -> int:
 
 def say_verdict(verdict: Verdict, left: str, right: str, parsed: argparse.Namespace) -> int:
     """Print a verdict; return the exit status that goes with it."""
+    verdict = evolve(verdict, parts=tuple(_plain(part) for part in verdict.parts))
     if parsed.json:
         say_json(ok=verdict.status == "proved", left=left, right=right, **verdict_data(verdict))
     else:
         say(_text(verdict, left, right))
     return EXITS[verdict.status]
+
+
+def _plain(part: Obligation) -> Obligation:
+    """Return a part with its counterexample made as plain as it can be."""
+    answer = part.answer
+    if not isinstance(answer, Refuted) or part.question is None or part.part not in SHRUNK or answer.start is None:
+        return part
+    return evolve(part, answer=evolve(answer, start=shrunk(part.question, answer.start)))
 
 
 def verdict_data(verdict: Verdict) -> dict[str, object]:

@@ -16,6 +16,7 @@ from bertha_ir import stmt as s
 from bertha_ir.interpreter.stack import header_of
 from bertha_ir.passes.smt.context import all_of, bits
 from bertha_ir.passes.smt.expressions import Evaluator, read_bits, width_of, write_bits
+from bertha_ir.passes.smt.join import joined_paths
 from bertha_ir.passes.smt.path import BeyondProofError, Delivery, Packet, Path, World
 from bertha_ir.passes.smt.terms import Text, text_of_bits
 from bertha_ir.types import Bits
@@ -177,11 +178,9 @@ class _Runner:
             case s.Attempt(target, of, otherwise):
                 return self._attempt(target, of, otherwise, path)
             case s.If(condition, then, otherwise):
-                return [
-                    after
-                    for way, holds in self._decide(condition, path)
-                    for after in self.execute(then if holds else otherwise, way)
-                ]
+                ways = self._decide(condition, path)
+                ends = [self.execute(then if holds else otherwise, way) for way, holds in ways]
+                return joined_paths(ends) or [after for end in ends for after in end]
             case s.Repeat(count, body):
                 if count * sum(isinstance(n, s.If) for n in walk(body)) > MAX_CHOICES:
                     msg = f"a loop of more than {MAX_CHOICES} choices"

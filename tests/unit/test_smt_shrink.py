@@ -14,7 +14,7 @@ PAIRS = {
     "a counted drop": ("count(dns.id)", "firewall([10.0.0.0/8])"),
     "a new sender": ("nat(192.0.2.1)", "firewall([0.0.0.0/1])"),
     "a record": ("serialize(dns)", "compress"),
-    "a hit": ("cache(ipv4.identification, ipv4.ttl, 7, dns.answers)", "tag(dns.answers, 7)"),
+    "a hit": ("cache(ipv4.identification, ipv4.ttl, 7, dns.answers)", "tag(dns.id, 7)"),
 }
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bertha_ir.diagnostics import Diagnostic
     from bertha_ir.message import Message
     from bertha_ir.program import DeviceProgram, Root
+    from bertha_ir.source import Span
     from bertha_ir.spec import DeviceKind
 
 
@@ -43,6 +44,10 @@ class Backend(ABC):
         """Return why the target cannot run the program, each with the span of the source that caused it; empty when
         it can.
         """
+
+    def check_port(self, number: int, span: Span | None) -> Diagnostic | None:  # noqa: ARG002  (for those with ports)
+        """Return why a device of this target has no such port; None when it may. `span` is where the number stands."""
+        return None
 
     @abstractmethod
     def emit(self, unit: Unit) -> dict[str, str]:

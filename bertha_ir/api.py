@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bertha_ir.passes.survey import Surveyed
     from bertha_ir.plan import PlacedProgram, Plan
     from bertha_ir.program import DeviceProgram
+    from bertha_ir.source import Span
     from bertha_ir.spec import Specification
 
 SCHEMA = 1
@@ -65,6 +66,10 @@ class BackendTarget:
     def check(self, candidate: DeviceProgram) -> tuple[Diagnostic, ...]:
         """Return why the target cannot run a program; empty when it can."""
         return self.backend.validate(_unit(candidate, self.specification))
+
+    def check_port(self, number: int, span: Span | None) -> Diagnostic | None:
+        """Return why a device of the target has no such port; None when it may."""
+        return self.backend.check_port(number, span)
 
 
 def check(files: Sequence[Path]) -> tuple[Diagnostic, ...]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bertha_ir.diagnostics import Diagnostic
     from bertha_ir.plan import PlacedProgram, Plan
     from bertha_ir.program import DeviceProgram
+    from bertha_ir.source import Span
     from bertha_ir.spec import Specification
     from bertha_ir.stack import Graph
 
@@ -51,6 +52,9 @@ class Target(Protocol):
 
     def check(self, program: DeviceProgram) -> tuple[Diagnostic, ...]:
         """Return why the target cannot run the program; empty when it can."""
+
+    def check_port(self, number: int, span: Span | None) -> Diagnostic | None:
+        """Return why a device of the target has no such port; None when it may."""
 
 
 @frozen

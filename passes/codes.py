@@ -132,3 +132,14 @@ class CH212NoCost(Code):
     Example: `device tor: switch { profile "tofino-9"; }`.
     Fix: name one of the profiles that the message lists, or leave the attribute out.
     """
+
+
+class CH213SwitchPort(Code):
+    """a switch whose links do not say at which ports they are.
+
+    What: a link that messages take through a programmed switch gives no `port`, or two links of one switch give the
+    same.
+    Why: a switch sends a frame to a port; without its number the program would drop every frame.
+    Example: `link c1 <-> tor ethernet { rate 10 Gbit/s; }`
+    Fix: give each link of the switch the number of the port that its cable is in: `port 1;`.
+    """

@@ -10,6 +10,7 @@ from bertha_ir.diagnostics import Collector
 from bertha_ir.passes.base import Module, Pass
 from bertha_ir.passes.codes import CH207EndCannotRun, CH208ParseConflict
 from bertha_ir.passes.lowering.program import conflict, datagram_program, end_program, frame_part, merge
+from bertha_ir.passes.ports import check_ports
 from bertha_ir.passes.topology import Path, Stop, path_of, ports_through
 from bertha_ir.plan import Hook, PlacedProgram
 
@@ -38,6 +39,8 @@ class Lower(Pass):
             *_frame_programs(module, paths),
             *(p for plan in module.plans for p in _process_programs(module, plan, paths[plan.stack])),
         ]
+        programmed = {p.program.device for p in programs}
+        check_ports(site, tuple(paths.values()), programmed, context, collector)
         _refuse_timers(module, collector)
         _check(programs, context, collector)
         collector.check()

@@ -107,10 +107,11 @@ def _link(a: str, b: str, site: Site) -> Link:
 
 def ports_through(switch: str, path: Path) -> tuple[tuple[int, int], ...]:
     """Return the (in, out) ports of a switch for both ways of a path, as far as its links give `port`."""
-    ports = [p for link in path.links if switch in (link.a, link.b) for p in [_port(link)] if p is not None]
+    ports = [p for link in path.links if switch in (link.a, link.b) for p in [port_of(link)] if p is not None]
     return ((ports[0], ports[1]), (ports[1], ports[0])) if len(ports) == 2 else ()  # noqa: PLR2004  (in and out)
 
 
-def _port(link: Link) -> int | None:
+def port_of(link: Link) -> int | None:
+    """Return the number of the switch's port that a link is at; None when it gives none."""
     value = next((a.value for a in link.attributes if a.name == "port"), None)
     return value if isinstance(value, int) else None

@@ -9,11 +9,12 @@ from bertha_ir.backends.p4.entries import commands, write_request
 from bertha_ir.backends.p4.names import mangle
 from bertha_ir.backends.p4.p4info import p4info
 from bertha_ir.backends.p4.source import Source
-from bertha_ir.backends.p4.validate import validate
+from bertha_ir.backends.p4.validate import refuse_port, validate
 
 if TYPE_CHECKING:
     from bertha_ir.diagnostics import Diagnostic
     from bertha_ir.program import Root
+    from bertha_ir.source import Span
     from bertha_ir.spec import DeviceKind
 
 
@@ -27,6 +28,10 @@ class P4Backend(Backend):
     def validate(self, unit: Unit) -> tuple[Diagnostic, ...]:
         """Return what a v1model switch cannot hold."""
         return validate(unit)
+
+    def check_port(self, number: int, span: Span | None) -> Diagnostic | None:
+        """Return why a v1model switch has no such port."""
+        return refuse_port(number, span)
 
     def emit(self, unit: Unit) -> dict[str, str]:
         """Return `NAME.p4`, `NAME.p4info.txtpb`, `NAME.entries.json` and `NAME.commands.txt`."""

@@ -12,7 +12,7 @@ from bertha_ir.backends.p4 import codes
 from bertha_ir.backends.p4.fold import fold
 from bertha_ir.backends.p4.layout import Layout, key_width
 from bertha_ir.backends.p4.model import DROP_PORT
-from bertha_ir.diagnostics import Collector
+from bertha_ir.diagnostics import Collector, Diagnostic
 from bertha_ir.legality import EARLIER
 from bertha_ir.primitives import PRIMITIVES
 from bertha_ir.types import MAX_WIDTH, Bits, Bool, Bytes, bit_width
@@ -20,7 +20,7 @@ from bertha_ir.walk import spanned
 
 if TYPE_CHECKING:
     from bertha_ir.backends.base import Unit
-    from bertha_ir.diagnostics import Code, Diagnostic
+    from bertha_ir.diagnostics import Code
     from bertha_ir.program import DeviceProgram, State
     from bertha_ir.source import Span
 
@@ -52,8 +52,8 @@ def validate(unit: Unit) -> tuple[Diagnostic, ...]:
         check.report(codes.CH340NoFrames, f"a switch sees frames, not a `{unit.program.root}`", None, HOST)
         return tuple(check.found.found)
     for port in sorted({p for pair in unit.ports for p in pair}):
-        if not 0 <= port < DROP_PORT:
-            check.report(codes.CH353PortRange, f"{port} is no port of a switch", None, "number ports from 0 to 510")
+        if problem := refuse_port(port, unit.program.span):
+            check.found.found.append(problem)
     check.parser()
     check.tables()
     for state in unit.program.states:
@@ -61,6 +61,13 @@ def validate(unit: Unit) -> tuple[Diagnostic, ...]:
     for block in unit.program.blocks:
         check.body((block.guard, block.body))
     return tuple(check.found.found)
+
+
+def refuse_port(port: int, span: Span | None) -> Diagnostic | None:
+    """Return the diagnostic for a port that v1model does not have, at `span`."""
+    if 0 <= port < DROP_PORT:
+        return None
+    return Diagnostic(codes.CH353PortRange, f"{port} is no port of a switch", span, "number ports from 0 to 510")
 
 
 @define

@@ -345,7 +345,7 @@ def test_bodies_decide_where_chunnels_run(use, refused, why):
 @pytest.mark.parametrize(
     ("use", "why"),
     [
-        ("sample(7, c)", "one sends further messages"),
+        ("sample(7, c)", "cannot clone a message"),
         ("account(ipv4.dscp)", "a process does not see the header `ipv4`"),
     ],
 )

@@ -164,7 +164,13 @@ def _unit(
 
 
 def artifact(compiled: Compiled) -> dict[str, bytes]:
-    """Return the files of the artifact folder by path: sources per device, `plan.json`, `manifest.json`."""
+    """Return the files of the artifact folder by path: sources per device, `plan.json`, `manifest.json`.
+
+    Raises `BerthaError` when the pipeline did not lower.
+    """
+    from bertha_ir.passes.manager import parse_pipeline, require  # noqa: PLC0415
+
+    require(parse_pipeline(compiled.pipeline), "lowered", "an artifact")
     printers = {b.name: b for b in backends()}
     files: dict[str, bytes] = {}
     programs = []

@@ -106,8 +106,8 @@ class CH209TwoViews(Code):
 class CH210BadPipeline(Code):
     """a pipeline that does not fit together.
 
-    What: the pipeline names a pass that does not exist, gives it an option it does not have, or runs it before what it
-    needs has been established.
+    What: the pipeline names a pass that does not exist, gives it an option it does not have, runs it before what it needs
+    has been established, or stops before what the command is asked for: a plan, or an artifact.
     Why: a pass relies on what earlier ones guarantee.
     Example: `--pipeline place,expand`: placing needs the expanded ops.
     Fix: see `bertha passes` for the passes, their needs, and the pipelines that come with Bertha.

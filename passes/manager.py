@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from attrs import Attribute, AttrsInstance
 
-    from bertha_ir.passes.base import Context, Module, Pass
+    from bertha_ir.passes.base import Context, Fact, Module, Pass
 
 _STEP = re.compile(r"\s*([a-z][a-z0-9-]*)\s*(?:\{([^{}]*)\})?\s*")
 
@@ -91,6 +91,18 @@ def _check_order(steps: list[Pass]) -> None:
                 f"run `{makers[0]}` before it" if makers else None,
             )
         known |= step.establishes
+
+
+def require(pipeline: Pipeline, fact: Fact, what: str) -> None:
+    """Raise `BerthaError` (CH210) when a pipeline does not establish what `what` is about, such as `an artifact`."""
+    if any(fact in step.establishes for step in pipeline.passes):
+        return
+    makers = [n for n in PASSES.names() if fact in PASSES.get(n).establishes]
+    known = [name for name, text in PIPELINES.items() if set(makers) & {p.name for p in parse_pipeline(text).passes}]
+    _refuse(
+        f"{what} takes a pipeline with the pass `{makers[0]}`, and `{pipeline}` has none",
+        f"add `{makers[0]}` to it, or use one of the pipelines {', '.join(f'`{n}`' for n in known)}",
+    )
 
 
 def _refuse(message: str, help_: str | None) -> NoReturn:

@@ -7,13 +7,20 @@ from typing import TYPE_CHECKING
 from bertha_ir import api
 from bertha_ir.cli.status import UsageError
 from bertha_ir.cost_models import UnknownModelError
+from bertha_ir.passes.manager import parse_pipeline, require
 
 if TYPE_CHECKING:
     import argparse
 
+    from bertha_ir.passes.base import Fact
 
-def build(parsed: argparse.Namespace) -> api.Compiled:
-    """Compile what the command line names. Raises `BerthaError`, and `UsageError` for a cost model that is none."""
+
+def build(parsed: argparse.Namespace, fact: Fact | None = None, what: str = "") -> api.Compiled:
+    """Compile what the command line names. Raises `BerthaError`, also for a pipeline that does not establish `fact`,
+    which `what` is about, and `UsageError` for a cost model that is none.
+    """
+    if fact is not None and parsed.pipeline is not None:
+        require(parse_pipeline(parsed.pipeline), fact, what)
     try:
         return api.build(
             [*parsed.files, *parsed.site],

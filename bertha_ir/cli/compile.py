@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def run(parsed: argparse.Namespace) -> int:
     """Compile, then write or compare."""
-    compiled = build(parsed)
+    compiled = build(parsed, "lowered", "an artifact")
     files = api.artifact(compiled)
     if parsed.check is not None:
         return _compare(parsed.check, files, as_json=parsed.json)

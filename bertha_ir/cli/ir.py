@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     import argparse
 
     from bertha_ir.api import Compiled
+    from bertha_ir.passes.base import Fact
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Print one stage."""
-    name, value = _chosen(parsed, build(parsed))
+    needs: dict[str | None, Fact] = {"plan": "placed", "program": "lowered"}
+    name, value = _chosen(parsed, build(parsed, needs.get(parsed.stage), f"the stage `{parsed.stage}`"))
     text = print_ir(value)
     if parsed.json:
         say_json(ok=True, stage=name, text=text)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def run(parsed: argparse.Namespace) -> int:
     """Print the plan of each stack."""
-    plans = build(parsed).plans
+    plans = build(parsed, "placed", "a plan").plans
     if parsed.json:
         say_json(ok=True, plans=[api.plan_data(plan) for plan in plans])
     else:

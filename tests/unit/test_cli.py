@@ -180,10 +180,10 @@ def test_warnings_alone_are_no_refusal(monkeypatch, capsys: pytest.CaptureFixtur
 
 def test_compile_passes_its_options_on(built, tmp_path: Path) -> None:
     """Each option reaches the compiler."""
-    options = ["--stack", "kv", "--pipeline", "plan", "--cost-model", "unit", "--no-verify", "--site", "s"]
+    options = ["--stack", "kv", "--pipeline", "no-opt", "--cost-model", "unit", "--no-verify", "--site", "s"]
     assert main(["compile", "f", "-o", str(tmp_path / "out"), *options]) == 0
     files = [Path("f"), Path("s")]
-    assert built == [{"files": files, "stacks": ["kv"], "pipeline": "plan", "cost_model": "unit", "verify": False}]
+    assert built == [{"files": files, "stacks": ["kv"], "pipeline": "no-opt", "cost_model": "unit", "verify": False}]
 
 
 @pytest.mark.usefixtures("built")

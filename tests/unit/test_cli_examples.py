@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from project import ROOT
 
+from bertha_ir import api
 from bertha_ir.cli.main import main
+from bertha_ir.diagnostics import BerthaError
 from bertha_ir.text import parse_ir, print_ir
 
 START = "import sys; from bertha_ir.cli.main import main; sys.exit(main())"
@@ -90,3 +92,39 @@ def test_unknown_stack_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["compile", *files_of(EXAMPLES[0]), "--stack", "nope", "-o", str(tmp_path / "out")]) == 1
     assert "error[CH211]: no stack is called `nope`" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "pipeline", "message"),
+    [
+        (
+            ["compile", "-o", "OUT"],
+            "expand",
+            "an artifact takes a pipeline with the pass `lower`, and `expand` has none",
+        ),
+        (["compile", "--check", "OUT"], "plan", "an artifact takes a pipeline with the pass `lower`"),
+        (["plan"], "expand", "a plan takes a pipeline with the pass `place`, and `expand` has none"),
+        (["ir", "--stage", "plan"], "expand", "the stage `plan` takes a pipeline with the pass `place`"),
+        (["ir", "--stage", "program"], "plan", "the stage `program` takes a pipeline with the pass `lower`"),
+    ],
+)
+def test_a_pipeline_that_stops_short_is_refused(command, pipeline, message, tmp_path, capsys) -> None:
+    """CH210 for what would have been an answer about nothing; an artifact that is there stays as it is."""
+    out = tmp_path / "out"
+    assert main(["compile", *files_of(EXAMPLES[0]), "-o", str(out)]) == 0
+    before = tree(out)
+    capsys.readouterr()
+    arguments = [str(out) if a == "OUT" else a for a in command]
+    assert main([*arguments, *files_of(EXAMPLES[0]), "--pipeline", pipeline]) == 1
+    answer = capsys.readouterr()
+    assert answer.out == ""
+    assert f"error[CH210]: {message}" in answer.err
+    assert tree(out) == before
+
+
+def test_an_artifact_of_what_was_not_lowered_is_refused() -> None:
+    """The same of the Python API, where the two steps are two calls."""
+    example = EXAMPLES[0]
+    files = [Path(name) for name in files_of(example) if name != "--site"]
+    with pytest.raises(BerthaError, match="CH210"):
+        api.artifact(api.build(files, pipeline="plan"))

@@ -251,12 +251,22 @@ class Prefer:
 
 
 @frozen
+class Demand:
+    """`require confidential on tor;`: every stack whose messages pass the device gives these guarantees."""
+
+    guarantees: tuple[str, ...]
+    device: str
+    span: Span | None = field(default=None, eq=False, repr=False)
+
+
+@frozen
 class Policy:
     """The operator's rules. With `trust` empty, every device is trusted."""
 
     deny: tuple[Deny, ...] = ()
     prefer: tuple[Prefer, ...] = ()
     trust: tuple[str, ...] = ()
+    demands: tuple[Demand, ...] = ()
 
 
 @frozen

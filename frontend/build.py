@@ -160,6 +160,7 @@ MAKERS: dict[str, Maker] = {
     "policy": gathered(tree.Policy),
     "deny": node(tree.Deny),
     "choose_among": choose_among,
+    "demand": node(tree.Demand),
     "trust": gathered(tree.Trust),
     "place_ref": node(tree.DeviceRef),
 }

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, cast, get_args
 
 from bertha_ir.frontend import tree
 from bertha_ir.frontend.codes import CH080UnknownKind, CH081BadAttribute, CH082NoKernel, CH083UnknownEnd
+from bertha_ir.frontend.guarantees import guarantees
 from bertha_ir.frontend.names import Names, duplicate, unknown
 from bertha_ir.frontend.suggest import nearest_or_all, shown
-from bertha_ir.spec import Attribute, Deny, Device, DeviceKind, Link, Policy, Prefer, Runs, Site
+from bertha_ir.spec import Attribute, Demand, Deny, Device, DeviceKind, Link, Policy, Prefer, Runs, Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,6 +52,11 @@ def resolve_site(names: Names) -> Site:
                 if isinstance(r, tree.ChooseAmong)
             ),
             tuple(dict.fromkeys(_ref(d, names) for r in rules if isinstance(r, tree.Trust) for d in r.devices)),
+            tuple(
+                Demand(guarantees(r.names, names.collector), _ref(r.device, names), r.span)
+                for r in rules
+                if isinstance(r, tree.Demand)
+            ),
         ),
         tuple(_runs(r, names) for r in names.runs),
     )

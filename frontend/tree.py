@@ -307,6 +307,15 @@ class ChooseAmong:
 
 
 @frozen
+class Demand:
+    """`require confidential on tor;`."""
+
+    names: tuple[Name, ...]
+    device: DeviceRef
+    span: Span = field(eq=False, repr=False)
+
+
+@frozen
 class Trust:
     """`trust h1, nic1;`."""
 
@@ -318,7 +327,7 @@ class Trust:
 class Policy:
     """`policy { … }`."""
 
-    rules: tuple[Deny | ChooseAmong | Trust, ...]
+    rules: tuple[Deny | ChooseAmong | Demand | Trust, ...]
     span: Span = field(eq=False, repr=False)
 
 

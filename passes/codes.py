@@ -134,6 +134,17 @@ class CH212NoCost(Code):
     """
 
 
+class CH214DemandNotMet(Code):
+    """a stack that does not give what the operator demands where its messages pass.
+
+    What: the site's policy requires a guarantee on a device, a stack's messages pass the device, and no chunnel of one
+    of its directions provides the guarantee.
+    Why: the operator has said that such messages may not pass there.
+    Example: `policy { require confidential on tor; }`, and `request: serialize(KvRequest) |> udp(4242)`.
+    Fix: add a chunnel that provides it, such as `encrypt(secret("key"))` for `confidential`.
+    """
+
+
 class CH213SwitchPort(Code):
     """a switch whose links do not say at which ports they are.
 

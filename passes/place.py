@@ -15,6 +15,7 @@ from bertha_ir.passes.codes import CH203NowhereToRun
 from bertha_ir.passes.costs import MESSAGE_BYTES, crossings, op_latency
 from bertha_ir.passes.destinations import addresses, rewrites
 from bertha_ir.passes.grounds import Grounds
+from bertha_ir.passes.guarantees import check_demands
 from bertha_ir.passes.topology import path_of
 from bertha_ir.plan import Binding, LedgerEntry, Plan, Refusal
 from bertha_ir.text import print_ir
@@ -52,6 +53,7 @@ def _plan(
     path = path_of(stack, specification.site, collector)
     if path is None:
         return None
+    check_demands(stack, path, specification.site, collector)
     bindings: list[Binding] = []
     refusals: list[Refusal] = []
     ledger: list[LedgerEntry] = []

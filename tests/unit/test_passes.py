@@ -157,6 +157,20 @@ def test_a_switch_cannot_remember_every_source():
     assert [r.device for r in plan.refusals if r.device == "tor"] == ["tor"]
 
 
+def test_what_the_operator_demands_on_a_device_is_given():
+    """A stack that passes a switch in the clear is refused where its operator demands otherwise; encrypted, it passes."""
+    site = SITE + "policy { require confidential on tor; }"
+    both = 'serialize(Query) |> encrypt(secret("k")) |> udp(4242)'
+    compiled(both, response=both, site=site)
+    got = error("serialize(Query) |> udp(4242)", response=both, site=site)
+    assert got.startswith("CH214 messages pass `tor`, and nothing in `app.request` makes them `confidential`")
+    compiled(
+        "serialize(Query) |> udp(4242)",
+        site=SITE + "policy { require typed on c1; }",
+        response="serialize(Query) |> udp(1)",
+    )
+
+
 def test_ends_must_be_placed_and_connected():
     """A site that leaves out a `run`, or a link, gets one error each."""
     assert error(SHARD, site=SITE.replace("run app.client on c1;", "")).startswith("CH204")

@@ -43,9 +43,10 @@ def check_demands(stack: Stack, path: Path, site: Site, collector: Collector) ->
         for direction in stack.directions:
             given = {name for instance in direction.instances for name in instance.chunnel.provides}
             for missing in sorted(set(demand.guarantees) - given):
+                which = f"{stack.name}.{direction.name}"
                 collector.add(
                     CH214DemandNotMet,
-                    f"messages pass `{demand.device}`, and nothing in `{stack.name}.{direction.name}` makes them `{missing}`",
+                    f"messages pass `{demand.device}`, and nothing in `{which}` makes them `{missing}`",
                     direction.span,
                     f"add a chunnel that provides `{missing}`, or change the policy",
                     (Label(demand.span, "demanded here"),) if demand.span is not None else (),

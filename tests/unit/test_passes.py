@@ -158,7 +158,7 @@ def test_a_switch_cannot_remember_every_source():
 
 
 def test_what_the_operator_demands_on_a_device_is_given():
-    """A stack that passes a switch in the clear is refused where its operator demands otherwise; encrypted, it passes."""
+    """In the clear, a stack may not pass a switch whose operator demands otherwise; encrypted, it may."""
     site = SITE + "policy { require confidential on tor; }"
     both = 'serialize(Query) |> encrypt(secret("k")) |> udp(4242)'
     compiled(both, response=both, site=site)

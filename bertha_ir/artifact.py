@@ -29,11 +29,13 @@ from bertha_ir.codes import CH401OutputNotArtifact, CH402OutputUnwritable, CH403
 from bertha_ir.diagnostics import BerthaError, Code, Diagnostic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
 _PATH = re.compile(r"(?!\.{1,2}(/|$))[A-Za-z0-9_.+-]+(/(?!\.{1,2}(/|$))[A-Za-z0-9_.+-]+)*")
+_MADE = ((".bpf.o", ".bpf.c"), (".json", ".p4"))  # endings of what is built, and of what it is built from
+_SHOWN = 5  # names in a message
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 
 
@@ -90,29 +92,30 @@ def manifest(
 def write(files: Mapping[str, bytes], out: Path) -> None:
     """Make `out` a folder of exactly these files (path below it → content), replacing an older artifact there.
 
-    Parents are created. BerthaError when `out` is not an artifact's folder, when a path leaves it, or when the
-    system refuses; `out` is then as it was.
+    Parents are created. BerthaError when `out` is not an artifact's folder, when it holds files that are no part of
+    the artifact, when a path leaves it, or when the system refuses; `out` is then as it was.
     """
     _check_paths(files)
     out = Path(os.path.realpath(out))
     _check_replaceable(out)
+    _check_nothing_else(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(out)
         _build_and_swap(files, out)
     except OSError as error:
-        _refuse(CH402OutputUnwritable, f"`{out}` cannot be written: {_reason(error)}", cause=error)
+        _refuse(CH402OutputUnwritable, f"`{out}` cannot be written: {_reason(error, out)}", cause=error)
 
 
 def stale(out: Path, files: Mapping[str, bytes]) -> tuple[str, ...]:
     """Return how the folder `out` is not exactly `files`, one `PATH: WHAT` each, by path; empty when it is.
 
-    What building and running an artifact leaves in it (`*.o`, `__pycache__`) does not count. BerthaError when `out` is
+    What building and running an artifact leaves in it does not count. BerthaError when `out` is
     not an artifact's folder.
     """
     if out.exists():
         _check_replaceable(out)
-    there = {path.relative_to(out).as_posix() for path in _files(out)}
+    there = set(_files(out, files))
     found = dict.fromkeys(there - files.keys(), "not part of the artifact")
     for path, content in files.items():
         if path not in there:
@@ -122,19 +125,31 @@ def stale(out: Path, files: Mapping[str, bytes]) -> tuple[str, ...]:
     return tuple(f"{path}: {found[path]}" for path in sorted(found))
 
 
-def _files(out: Path) -> Iterator[Path]:
-    for path in out.rglob("*"):
-        if not path.is_dir() and path.suffix != ".o" and "__pycache__" not in path.parts:
-            yield path
+def _files(out: Path, known: Collection[str]) -> Iterator[str]:
+    """Yield the paths below `out` that are no folders, without what is made of a `known` file: by the Makefile, by p4c
+    as the head of a P4 program says, or by Python.
+    """
+    for path in sorted(out.rglob("*")):
+        name = path.relative_to(out).as_posix()
+        made = any(name.endswith(new) and name.removesuffix(new) + old in known for new, old in _MADE)
+        if not made and path.parent.name != "__pycache__" and (path.is_symlink() or not path.is_dir()):
+            yield name
 
 
 def _refuse(code: type[Code], message: str, help: str | None = None, cause: Exception | None = None) -> NoReturn:  # noqa: A002  (the field's name everywhere)
     raise BerthaError((Diagnostic(code, message, None, help),)) from cause
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: OSError, out: Path) -> str:
+    """Return the system's reason, and the file it is about, whose name is that in `out` while `out` is being built."""
     reason = (error.strerror or str(error)).lower()
-    return f"{reason}: `{error.filename}`" if error.filename else reason
+    about = re.sub(rf"/{_built(out)}(?=/|$)", f"/{out.name}", str(error.filename or out))
+    return reason if about == str(out) else f"{reason}: `{about}`"
+
+
+def _built(out: Path) -> str:
+    """Return the pattern of the names under which compilers build a folder; its group is the process id."""
+    return re.escape(f".{out.name}.bertha-") + r"(\d+)-[0-9a-f]{8}(?:-old)?"
 
 
 def _check_paths(files: Mapping[str, bytes]) -> None:
@@ -146,21 +161,45 @@ def _check_paths(files: Mapping[str, bytes]) -> None:
 
 def _check_replaceable(out: Path) -> None:
     hint = "name a new or empty folder, or one that `bertha compile` wrote"
+    for parent in out.parents:
+        if parent.exists() and not parent.is_dir():
+            _refuse(CH402OutputUnwritable, f"`{out}` cannot be written: `{parent}` is not a folder", hint)
     try:
         if not out.exists() or (out.is_dir() and (not any(out.iterdir()) or _is_manifest(out / MANIFEST))):
             return
     except OSError as error:
-        _refuse(CH402OutputUnwritable, f"`{out}` cannot be read: {_reason(error)}", cause=error)
+        _refuse(CH402OutputUnwritable, f"`{out}` cannot be read: {_reason(error, out)}", cause=error)
     what = "a folder that Bertha did not write" if out.is_dir() else "not a folder"
     _refuse(CH401OutputNotArtifact, f"`{out}` is {what}", hint)
 
 
+def _check_nothing_else(out: Path) -> None:
+    """Refuse a folder that holds what the manifest in it does not list: replacing the folder would delete it."""
+    try:
+        listed = _manifest(out / MANIFEST).get("files")
+        known = {MANIFEST, *(listed if isinstance(listed, dict) else ())}
+        others = [name for name in _files(out, known) if name not in known]
+    except OSError as error:
+        _refuse(CH402OutputUnwritable, f"`{out}` cannot be read: {_reason(error, out)}", cause=error)
+    if others:
+        more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+        shown = ", ".join(f"`{name}`" for name in others[:_SHOWN])
+        message = f"`{out}` holds files that are no part of its artifact, and would be deleted: {shown}{more}"
+        _refuse(CH401OutputNotArtifact, message, "move them out of the folder, or name another one")
+
+
 def _is_manifest(path: Path) -> bool:
+    content = _manifest(path)
+    return "bertha" in content and isinstance(content.get("schema"), int)
+
+
+def _manifest(path: Path) -> dict[str, object]:
+    """Return the content of a manifest; nothing when there is none, or it is none."""
     try:
         content = json.loads(path.read_bytes())
     except (FileNotFoundError, ValueError):
-        return False
-    return isinstance(content, dict) and "bertha" in content and isinstance(content.get("schema"), int)
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _build_and_swap(files: Mapping[str, bytes], out: Path) -> None:
@@ -232,7 +271,7 @@ def _remove_abandoned(out: Path) -> None:
 
     A process of our own id is either we, who have nothing there yet, or one that died and whose id we inherited.
     """
-    pattern = re.compile(re.escape(f".{out.name}.bertha-") + r"(\d+)-[0-9a-f]{8}(-old)?")
+    pattern = re.compile(_built(out))
     for sibling in out.parent.iterdir():
         found = pattern.fullmatch(sibling.name)
         if found and (int(found[1]) == os.getpid() or not _is_running(int(found[1]))):

@@ -6,7 +6,8 @@ from bertha_ir.diagnostics import Code
 class CH401OutputNotArtifact(Code):
     """an output path that is no artifact folder.
 
-    What: the path given to `-o` or `--check` is a file, or a folder with content that Bertha did not write.
+    What: the path given to `-o` or `--check` is a file, or a folder with content that Bertha did not write: no manifest
+    of Bertha's, or files that the manifest does not list and that are not built from those it lists.
     Why: `-o` replaces the folder as a whole, and replacing a folder that is not Bertha's would lose its files.
     Example: `bertha compile kv.chunnel -o .`
     Fix: name a folder that does not exist yet, an empty one, or one that an earlier `bertha compile` wrote.

@@ -106,8 +106,8 @@ class CH209TwoViews(Code):
 class CH210BadPipeline(Code):
     """a pipeline that does not fit together.
 
-    What: the pipeline names a pass that does not exist, gives it an option it does not have, runs it before what it needs
-    has been established, or stops before what the command is asked for: a plan, or an artifact.
+    What: the pipeline names a pass that does not exist, gives it an option it does not have, runs it before what it
+    needs has been established, or stops before what the command is asked for: a plan, or an artifact.
     Why: a pass relies on what earlier ones guarantee.
     Example: `--pipeline place,expand`: placing needs the expanded ops.
     Fix: see `bertha passes` for the passes, their needs, and the pipelines that come with Bertha.
@@ -131,6 +131,27 @@ class CH212NoCost(Code):
     Why: figures for the device would have to be made up.
     Example: `device tor: switch { profile "tofino-9"; }`.
     Fix: name one of the profiles that the message lists, or leave the attribute out.
+    """
+
+
+class CH215RuleNotProved(Code):
+    """a rule that is applied and not proved.
+
+    What: a chain of a stack matches a rule's left side, and the prover refutes the rule or does not settle it.
+    Why: nothing is rewritten that is not proved.
+    Example: `rule deaf: firewall([10.0.0.0/8]) |> count(ipv4.dscp) => count(ipv4.dscp);`
+    Fix: `bertha prove --rule NAME --file FILE` shows a message on which the sides differ; mend the rule, give it a
+    condition, or leave it out.
+    """
+
+
+class CH216RulesLoop(Code):
+    """rules that undo one another.
+
+    What: rules went on replacing parts of one chain without coming to an end.
+    Why: a compiler that does not stop helps nobody.
+    Example: `rule there: compress |> http2 => http2 |> compress;` and `rule back: http2 |> compress => compress |> http2;`
+    Fix: leave out one of the rules that the message names, or give it a condition.
     """
 
 

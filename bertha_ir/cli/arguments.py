@@ -90,8 +90,17 @@ def _compile(commands: Commands) -> None:
     )
     _building(parser)
     where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("-o", "--out", metavar="DIR", type=Path, help="the folder to write, whole or not at all")
-    where.add_argument("--check", metavar="DIR", type=Path, help="write nothing; say whether this folder is up to date")
+    where.add_argument("-o", "--out", metavar="DIR", type=_folder, help="the folder to write, whole or not at all")
+    where.add_argument(
+        "--check", metavar="DIR", type=_folder, help="write nothing; say whether this folder is up to date"
+    )
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        msg = "the folder's name is empty"
+        raise argparse.ArgumentTypeError(msg)
+    return Path(text)
 
 
 def _plan(commands: Commands) -> None:

@@ -40,8 +40,8 @@ for generation in itertools.count():
 """
 
 
-def bundle(content: bytes = b"one") -> dict[str, bytes]:
-    files = {"plan.json": b"{}\n", "ebpf/h1/kv.bpf.c": content}
+def bundle(content: bytes = b"one", **more: bytes) -> dict[str, bytes]:
+    files = {"plan.json": b"{}\n", "ebpf/h1/kv.bpf.c": content, **more}
     return {**files, "manifest.json": manifest("plan", {}, (), files, {})}
 
 
@@ -75,7 +75,7 @@ def test_new_folder_and_its_parents_are_made(tmp_path: Path) -> None:
 
 def test_older_artifact_is_replaced_as_a_whole(tmp_path: Path) -> None:
     """Files of the older artifact that the new one lacks are gone, and nothing is left beside the folder."""
-    write({**bundle(), "p4/tor/kv.p4": b"old"}, tmp_path / "out")
+    write(bundle(**{"p4/tor/kv.p4": b"old"}), tmp_path / "out")
     write(bundle(b"two"), tmp_path / "out")
     assert tree(tmp_path / "out") == bundle(b"two")
     assert names(tmp_path) == {"out"}
@@ -101,6 +101,39 @@ def test_what_bertha_did_not_write_is_refused(tmp_path: Path) -> None:
     assert tree(tmp_path) == {"mine/manifest.json": b'{"schema": "someone else\'s"}', "file": b"text"}
 
 
+@pytest.mark.parametrize("name", ["notes.txt", "ebpf/h1/other.bpf.o", "python/mine.py", "p4/tor/kv.json", ".git/HEAD"])
+def test_the_users_own_files_are_not_deleted(tmp_path: Path, name: str) -> None:
+    """An artifact's folder with a file that its manifest does not list is refused by the file's name, and kept."""
+    out = tmp_path / "out"
+    write(bundle(), out)
+    (out / name).parent.mkdir(parents=True, exist_ok=True)
+    (out / name).write_text("mine")
+    code, message = refused(bundle(b"two"), out)
+    assert (code, f": `{name}`" in message) == ("CH401", True)
+    assert tree(out) == {**bundle(), name: b"mine"}
+
+
+def test_links_are_the_users_and_many_files_are_counted(tmp_path: Path) -> None:
+    """A link to a folder is a file like others; of many files five are named."""
+    out = tmp_path / "out"
+    write(bundle(), out)
+    for number in range(8):
+        (out / f"link{number}").symlink_to(tmp_path)
+    assert refused(bundle(), out)[1].endswith("`link0`, `link1`, `link2`, `link3`, `link4` and 3 more")
+
+
+def test_what_was_built_in_the_folder_is_replaced(tmp_path: Path) -> None:
+    """Objects of the Makefile, p4c's output and Python's bytecode are made again: they do not keep a folder."""
+    out = tmp_path / "out"
+    write(bundle(**{"p4/tor/kv.p4": b""}), out)
+    for name in ("ebpf/h1/kv.bpf.o", "p4/tor/kv.json", "python/__pycache__/kv.cpython-311.pyc"):
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_text("made")
+    assert stale(out, bundle(**{"p4/tor/kv.p4": b""})) == ()
+    write(bundle(b"two"), out)
+    assert tree(out) == bundle(b"two")
+
+
 def test_system_refusal_leaves_the_old_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the disk is full, the error says so, the old folder is whole, and nothing is left beside it."""
     write(bundle(), tmp_path / "out")
@@ -116,12 +149,24 @@ def test_system_refusal_leaves_the_old_folder(tmp_path: Path, monkeypatch: pytes
 
 
 def test_parent_that_is_a_file_is_refused(tmp_path: Path) -> None:
-    """A parent that cannot be a folder is the system's refusal, in one sentence."""
+    """A parent that cannot be a folder is named, in one sentence."""
     (tmp_path / "file").write_text("text")
-    assert refused(bundle(), tmp_path / "file" / "out") == (
-        "CH402",
-        f"`{tmp_path}/file/out` cannot be written: file exists: `{tmp_path}/file`",
-    )
+    for out in (tmp_path / "file" / "out", tmp_path / "file" / "a" / "out"):
+        assert refused(bundle(), out) == ("CH402", f"`{out}` cannot be written: `{tmp_path}/file` is not a folder")
+
+
+def test_names_of_our_own_do_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal while the folder is built beside its place names that place, not the temporary folder."""
+    real = Path.mkdir
+
+    def refuse(path: Path, *arguments, **options) -> None:
+        if ".bertha-" in path.as_posix():
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        real(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    out = tmp_path / "out"
+    assert refused(bundle(), out) == ("CH402", f"`{out}` cannot be written: permission denied")
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ COMPILED = api.Compiled(
     (("stack", ()), ("after expand", ()), ("after place", (PLAN,))),
     "expand,place",
 )
-FILES = {"plan.json": b"{}\n", "manifest.json": b'{"bertha": "0", "schema": 1}\n'}
+FILES = {"plan.json": b"{}\n", "manifest.json": b'{"bertha": "0", "files": {"plan.json": ""}, "schema": 1}\n'}
 
 
 @pytest.fixture
@@ -118,6 +118,8 @@ def test_examples_of_the_help_parse() -> None:
         ["chek"],
         ["check"],
         ["--vers"],
+        ["compile", "f", "-o", ""],
+        ["compile", "f", "--check", ""],
         ["compile", "f"],
         ["compile", "f", "-o", "x", "--check", "y"],
         ["compile", "f", "--ou", "x"],

@@ -11,11 +11,12 @@ import socket
 import sys
 import time
 
-from bertha_ir.runtime.artifact import Artifact
+from bertha_ir.runtime.artifact import Artifact, ArtifactError
 
 GET, PUT = 0, 1
 OK = 0
 SHARDS = 3
+LAST_PORT = 65535
 KEYS = 1000
 PERCENTILES = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
 
@@ -74,16 +75,39 @@ class Client:
             self.put.add(key)
 
 
+def positive(text: str) -> int:
+    """Return the number above 0 that an argument is."""
+    if not text.isdecimal() or int(text) < 1:
+        msg = f"`{text}` is no number above 0"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)
+
+
+def endpoint(text: str) -> tuple[str, int]:
+    """Return the IPv4 address and the port that an argument names."""
+    ip, _, port = text.rpartition(":")
+    try:
+        socket.inet_aton(ip)
+    except OSError:
+        port = ""
+    if not port.isdecimal() or not 0 < int(port) <= LAST_PORT:
+        msg = f"`{text}` is not IP:PORT, such as 127.0.0.1:4242"
+        raise argparse.ArgumentTypeError(msg)
+    return ip, int(port)
+
+
 def main() -> int:
     """Run, print counts, rate and latencies; return 0 when every answer was right."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("artifact", help="the folder that `bertha compile -o` wrote")
-    parser.add_argument("service", help="IP:PORT of the service")
-    parser.add_argument("--requests", type=int, default=10_000)
-    parser.add_argument("--window", type=int, default=32, help="requests on their way at once")
+    parser.add_argument("service", type=endpoint, help="IP:PORT of the service")
+    parser.add_argument("--requests", type=positive, default=10_000)
+    parser.add_argument("--window", type=positive, default=32, help="requests on their way at once")
     options = parser.parse_args()
-    ip, _, port = options.service.rpartition(":")
-    client = Client(Artifact(options.artifact), (ip, int(port)))
+    try:
+        client = Client(Artifact(options.artifact), options.service)
+    except ArtifactError as error:
+        sys.exit(f"error: {error}")
     begin = time.perf_counter()
     try:
         client.run(options.requests, options.window)

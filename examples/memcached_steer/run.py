@@ -17,6 +17,8 @@ from pathlib import Path
 from shutil import which
 from tempfile import TemporaryDirectory
 
+from bertha_ir.runtime.artifact import Artifact, ArtifactError
+
 HERE = Path(__file__).parent
 INSTANCES = {"low": "10.0.0.1:11301", "high": "10.0.0.1:11302", "other": "10.0.0.1:11303"}
 KEYS = ("apple", "Banana", "mango", "nutmeg", "Orange", "zebra", "7up", "_secret")
@@ -35,6 +37,15 @@ def compiled(folder: Path) -> Path:
     command: list[str | Path] = [bertha, "compile", spec, "--site", HERE / "site.chunnel", "-o", folder]
     if subprocess.run(command, check=False).returncode:
         sys.exit("the example does not compile")
+    return folder
+
+
+def checked(folder: Path) -> Path:
+    """Return the folder when it is an artifact of this example; else say what is wrong, before anything starts."""
+    try:
+        Artifact(folder).module("memcached_request")
+    except ArtifactError as error:
+        sys.exit(f"error: {error}")
     return folder
 
 
@@ -125,7 +136,7 @@ def main() -> int:
     parser.add_argument("artifact", nargs="?", type=Path, help="the folder that `bertha compile -o` wrote")
     options = parser.parse_args()
     with ExitStack() as stack:
-        artifact = options.artifact or compiled(Path(stack.enter_context(TemporaryDirectory()), "memcached"))
+        artifact = checked(options.artifact or compiled(Path(stack.enter_context(TemporaryDirectory()), "memcached")))
         maps = []
         for name, place in INSTANCES.items():
             where = memcached(stack, name)

@@ -114,7 +114,7 @@ def build(
 
 def _shown(module: Module) -> object:
     """Return the part of a module that the latest stage is about."""
-    return module.programs or module.plans or module.graphs
+    return module.programs or module.plans or module.graphs or module.specification
 
 
 def select(specification: Specification, stacks: Sequence[str]) -> Specification:

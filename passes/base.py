@@ -12,20 +12,21 @@ if TYPE_CHECKING:
 
     from bertha_ir.cost_models.base import CostModel
     from bertha_ir.diagnostics import Diagnostic
-    from bertha_ir.plan import PlacedProgram, Plan
+    from bertha_ir.plan import LedgerEntry, PlacedProgram, Plan
     from bertha_ir.program import DeviceProgram
     from bertha_ir.source import Span
     from bertha_ir.spec import Specification
     from bertha_ir.stack import Graph
 
-Fact = Literal["expanded", "canonical", "undone", "placed", "lowered"]
+Fact = Literal["ruled", "expanded", "canonical", "undone", "placed", "lowered"]
 
 
 @frozen
 class Module:
     """What is being compiled, at whatever stage: a pass fills in or replaces the parts it establishes.
 
-    `certificates`: the SMT-LIB texts that ledgers name, by their sha256.
+    `certificates`: the SMT-LIB texts that ledgers name, by their sha256. `ledger`: what was rewritten before there was
+    a plan to note it in, by stack.
     """
 
     specification: Specification
@@ -33,6 +34,7 @@ class Module:
     plans: tuple[Plan, ...] = ()
     programs: tuple[PlacedProgram, ...] = ()
     certificates: Mapping[str, str] = Factory(dict)
+    ledger: Mapping[str, tuple[LedgerEntry, ...]] = Factory(dict)
 
     def directions(self, stack: str) -> tuple[Graph, ...]:
         """Return the graphs of one stack."""

@@ -150,7 +150,7 @@ class CH216RulesLoop(Code):
 
     What: rules went on replacing parts of one chain without coming to an end.
     Why: a compiler that does not stop helps nobody.
-    Example: `rule there: compress |> http2 => http2 |> compress;` and `rule back: http2 |> compress => compress |> http2;`
+    Example: `rule there: compress |> http2 => http2 |> compress;`, and one that goes back.
     Fix: leave out one of the rules that the message names, or give it a condition.
     """
 

@@ -37,7 +37,7 @@ class Expand(Pass):
             for direction in stack.directions
         )
         collector.check()
-        return Module(module.specification, graphs)
+        return evolve(module, graphs=graphs)
 
 
 def chain_of(

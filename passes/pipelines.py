@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from bertha_ir.passes.base import Pass
 
 PASSES: Registry[type[Pass]] = Registry("pass", "bertha_ir.passes")
+PASSES.add("rules", "bertha_ir.passes.rules:Rules")
 PASSES.add("expand", "bertha_ir.passes.expand:Expand")
 PASSES.add("canonicalize", "bertha_ir.passes.canonicalize:Canonicalize")
 PASSES.add("undo", "bertha_ir.passes.undo:Undo")
@@ -17,10 +18,11 @@ PASSES.add("place", "bertha_ir.passes.place:Place")
 PASSES.add("lower", "bertha_ir.passes.lower:Lower")
 
 PIPELINES = {
-    # Undo reads the constants that canonicalize has made of destinations; placing reads what undo has added.
-    "default": "expand,canonicalize,undo,place,lower",
+    # Rules speak of uses, which expanding turns into ops. Undo reads the constants that canonicalize has made of
+    # destinations; placing reads what undo has added.
+    "default": "rules,expand,canonicalize,undo,place,lower",
     # As written: nothing is simplified. For finding out which pass an error comes from.
     "no-opt": "expand,undo,place,lower",
     # Up to the plan, for looking at it.
-    "plan": "expand,canonicalize,undo,place",
+    "plan": "rules,expand,canonicalize,undo,place",
 }

@@ -43,7 +43,11 @@ class Place(Pass):
         collector, grounds = Collector(), Grounds(module.specification)
         plans = [_plan(module, stack, context, collector, grounds) for stack in module.specification.stacks]
         collector.check()
-        return evolve(module, plans=tuple(p for p in plans if p is not None), certificates=grounds.certificates)
+        return evolve(
+            module,
+            plans=tuple(p for p in plans if p is not None),
+            certificates={**module.certificates, **grounds.certificates},
+        )
 
 
 def _plan(
@@ -56,7 +60,7 @@ def _plan(
     check_demands(stack, path, specification.site, collector)
     bindings: list[Binding] = []
     refusals: list[Refusal] = []
-    ledger: list[LedgerEntry] = []
+    ledger: list[LedgerEntry] = [*module.ledger.get(stack.name, ())]
     graphs = module.directions(stack.name)
     for graph in sorted(graphs, key=lambda g: g.direction):
         back = next((g for g in graphs if g.direction != graph.direction), None)

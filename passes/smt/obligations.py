@@ -18,7 +18,7 @@ from bertha_ir.passes.smt.question import Question, ask, pipeline, under
 from bertha_ir.passes.smt.secrecy import shows_no_more
 from bertha_ir.passes.smt.solve import TIMEOUT_MS, solve
 from bertha_ir.spec import Instance
-from bertha_ir.types import U16
+from bertha_ir.types import U16, SecretType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -90,9 +90,10 @@ class Prover:
 
     def rule(self, rule: Rule) -> Verdict:
         """Return whether a user's rule holds, for all values of its parameters that its condition admits."""
+        open_ = tuple(p for p in rule.parameters if not isinstance(p.type, SecretType))  # a key is unknown anyway
 
         def question(left: Graph, right: Graph) -> Question:
-            return under(ask(left, right, self.specification), rule.parameters, rule.condition)
+            return under(ask(left, right, self.specification), open_, rule.condition)
 
         return self._rewrite(rule.left, matched(rule.right, rule.left), rule.equivalence, question)
 

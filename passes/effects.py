@@ -130,21 +130,25 @@ def _state_reads(node: object) -> Iterator[str]:
 def independent(moved: Effects, over: Effects) -> str | None:
     """Return why an op may not trade places with another, judged by effects alone; None when it may.
 
-    Sufficient, not necessary: the test of Bernstein (1966) on what is read and written, states too, and no op that ends
-    messages may cross one that remembers or sends. Reading an input (time, chance) on both sides is refused, too.
+    Sufficient, not necessary: the test of Bernstein (1966) on what is read and written; no op that ends messages may
+    cross one that touches state or sends, and none that sends them back one that writes or ends them. To read a state
+    counts as touching it: a map that evicts keeps longer what was read. Reading time or chance on both sides is
+    refused, too.
     """
+    touched, touches = moved.state_reads | moved.state_writes, over.state_reads | over.state_writes
     for ours, theirs, how in (
         (moved.writes, over.reads, "writes what the other reads"),
         (moved.reads, over.writes, "reads what the other writes"),
         (moved.writes, over.writes, "writes what the other writes"),
-        (moved.state_writes, over.state_reads | over.state_writes, "shares state with the other"),
-        (moved.state_reads, over.state_writes, "shares state with the other"),
+        (touched, touches, "shares state with the other"),
     ):
         if both := _overlap(ours, theirs):
             return f"{how}: {', '.join(both)}"
     for first, second in ((moved, over), (over, moved)):
-        if first.may_end and (second.state_writes or second.sent):
+        if first.may_end and (second.state_reads or second.state_writes or second.sent):
             return "one ends messages that the other remembers or sends"
+        if first.bounces and (second.writes or second.may_end):
+            return "one sends messages back that the other writes or ends"
     if moved.sent or over.sent:
         return "one sends further messages"
     if moved.inputs and over.inputs:

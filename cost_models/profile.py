@@ -117,15 +117,18 @@ class ProfileModel(CostModel):
         return Nanoseconds(figure.value) * count
 
     def crossing_cost(self, link: LinkView, size: ByteCount) -> Cost | None:
-        """Return the link's fixed latency plus the bytes at its rate; None for an unknown kind or a missing rate."""
+        """Return the latency that the link gives (`delay`), else its kind's, plus the bytes at its rate; None for an
+        unknown kind or a missing rate.
+        """
         links = load_profile("links")
-        fixed = links.figure(link.kind, "latency")
+        fixed, delay = links.figure(link.kind, "latency"), link.number("delay")
         given = link.number("rate")
         rate = BitsPerSecond(given) if given else self._rate(links, link)
         if fixed is None or rate is None:
             return None
         on_link = _tlp_bytes(size) if link.kind == "pcie" else size
-        return Cost(Nanoseconds(fixed.value) + rate.time(on_link))
+        latency = Nanoseconds(fixed.value if delay is None else delay)
+        return Cost(latency + rate.time(on_link))
 
     @staticmethod
     def _rate(links: Profile, link: LinkView) -> BitsPerSecond | None:

@@ -563,6 +563,16 @@ class CH067BadRing(Code):
     """
 
 
+class CH068RepeatedEndpoint(Code):
+    """a list names one endpoint twice.
+
+    What: two elements of a list of endpoints are the same address and port, perhaps under different names.
+    Why: one back end would get twice its share, which is nearly always a slip of copying.
+    Example: `shard(key = Kv.key, shards = [10.0.0.1:9001, 10.0.0.1:9001])`
+    Fix: correct the second, or leave it out.
+    """
+
+
 class CH070NoTransport(Code):
     """a direction does not end in a transport.
 
@@ -654,10 +664,10 @@ class CH078ConditionVaries(Code):
 
 
 class CH080UnknownKind(Code):
-    """a device has an unknown kind.
+    """a device or a link has an unknown kind.
 
-    What: devices are `host`, `kernel`, `smartnic` or `switch`.
-    Why: the kind decides which artifacts it can run.
+    What: devices are `host`, `kernel`, `smartnic` or `switch`, links `ethernet`, `loopback` or `pcie`.
+    Why: the kind decides which artifacts a device can run, and what a link costs.
     Example: `device tor: swich { }`
     Fix: correct the word; the nearest is suggested.
     """
@@ -666,7 +676,8 @@ class CH080UnknownKind(Code):
 class CH081BadAttribute(Code):
     """an attribute's value does not make sense.
 
-    What: the unit is unknown, the value is not whole in base units, or the attribute is repeated.
+    What: the unit is unknown, missing or one of something else, the value is of another kind or not whole in base
+    units, or the attribute is repeated.
     Why: costs and limits are computed from these figures.
     Example: `rate 10 Gbits;`
     Fix: use a unit such as `Gbit/s`, `MiB`, `ns`.
@@ -690,4 +701,24 @@ class CH083UnknownEnd(Code):
     Why: each end runs somewhere, and only those two.
     Example: `run kv.clients on h1;`
     Fix: use one of the names in the stack's parentheses.
+    """
+
+
+class CH084SharedAddress(Code):
+    """two devices have one address.
+
+    What: the `address`, or the `mac`, of a device is that of another, too.
+    Why: frames and datagrams meant for the one would reach either; programs know a service by its address.
+    Example: `device h1: host { address 10.0.0.1; }` and `device h2: host { address 10.0.0.1; }`
+    Fix: give each device its own.
+    """
+
+
+class CH085NothingToPrefer(Code):
+    """a preference that can never apply.
+
+    What: a policy prefers devices for a chunnel that has no handler `on packet` or `on reply`.
+    Why: codecs and transports run at the ends of a connection, which `run` places; no device is chosen for them.
+    Example: `prefer serialize on [tor];`
+    Fix: leave the line out.
     """

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, cast, get_args
 
 from bertha_ir.frontend import tree
-from bertha_ir.frontend.codes import CH080UnknownKind, CH081BadAttribute, CH082NoKernel, CH083UnknownEnd
+from bertha_ir.frontend.attributes import DEVICE, LINK, attributes, check_shared
+from bertha_ir.frontend.codes import CH080UnknownKind, CH082NoKernel, CH083UnknownEnd, CH085NothingToPrefer
 from bertha_ir.frontend.guarantees import guarantees
 from bertha_ir.frontend.names import Names, duplicate, unknown
-from bertha_ir.frontend.suggest import nearest_or_all, shown
-from bertha_ir.spec import Attribute, Demand, Deny, Device, DeviceKind, Link, Policy, Prefer, Runs, Site
+from bertha_ir.frontend.suggest import nearest_or_all
+from bertha_ir.spec import Demand, Deny, Device, DeviceKind, Link, Policy, Prefer, Runs, Site
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from bertha_ir.frontend.ast import Name
 
 KINDS = get_args(DeviceKind)
-_SI = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
-UNITS: dict[str, int] = {
-    **{f"{p}bit/s": n for p, n in _SI.items()},
-    **{f"{p}B": n for p, n in {**_SI, **_BINARY}.items()},
-    **{f"{p}Hz": n for p, n in _SI.items()},
-    "ns": 1,
-    "us": 10**3,
-    "ms": 10**6,
-    "s": 10**9,
-}
+LINKS = ("ethernet", "loopback", "pcie")
 
 
 def resolve_site(names: Names) -> Site:
@@ -37,20 +25,14 @@ def resolve_site(names: Names) -> Site:
     for run in names.runs:
         before = first.setdefault((run.stack.text, run.end.text), run.end)
         duplicate(run.end, None if before is run.end else before, "running end", names.collector)
+    check_shared(names.devices.values(), names)
     rules = [r for p in names.policies for r in p.rules]
     return Site(
         tuple(_device(d, names) for d in names.devices.values()),
-        tuple(
-            Link(_ref(n.a, names), _ref(n.b, names), n.kind.text, _attributes(n.attributes, names), n.span)
-            for n in names.links
-        ),
+        tuple(_link(n, names) for n in names.links),
         Policy(
             tuple(Deny(_chunnel(r, names), _ref(r.device, names), r.span) for r in rules if isinstance(r, tree.Deny)),
-            tuple(
-                Prefer(_chunnel(r, names), tuple(_ref(d, names) for d in r.devices), r.span)
-                for r in rules
-                if isinstance(r, tree.ChooseAmong)
-            ),
+            tuple(_prefer(r, names) for r in rules if isinstance(r, tree.ChooseAmong)),
             tuple(dict.fromkeys(_ref(d, names) for r in rules if isinstance(r, tree.Trust) for d in r.devices)),
             tuple(
                 Demand(guarantees(r.names, names.collector), _ref(r.device, names), r.span)
@@ -70,7 +52,35 @@ def _device(node: tree.Device, names: Names) -> Device:
     elif node.ref.inner:
         _ref(node.ref, names)
     kind = cast("DeviceKind", node.kind.text)
-    return Device(node.ref.text, kind, _attributes(node.attributes, names), node.span)
+    return Device(node.ref.text, kind, attributes(node.attributes, DEVICE, "device", names), node.span)
+
+
+def _link(node: tree.Link, names: Names) -> Link:
+    if node.kind.text not in LINKS:
+        message = f"no kind of link is called `{node.kind.text}`"
+        names.collector.add(CH080UnknownKind, message, node.kind.span, nearest_or_all(node.kind.text, LINKS, "kind"))
+    return Link(
+        _ref(node.a, names),
+        _ref(node.b, names),
+        node.kind.text,
+        attributes(node.attributes, LINK, "link", names),
+        node.span,
+    )
+
+
+def _prefer(rule: tree.ChooseAmong, names: Names) -> Prefer:
+    name = _chunnel(rule, names)
+    chunnel = names.chunnels.get(name)
+    if chunnel is not None and not any(
+        c.event.text in {"packet", "reply"} for c in chunnel.clauses if isinstance(c, tree.Handler)
+    ):
+        names.collector.add(
+            CH085NothingToPrefer,
+            f"`{name}` runs at the ends of a connection alone, so no device can be preferred for it",
+            rule.chunnel.span,
+            "leave the line out; `run` says where the ends are",
+        )
+    return Prefer(name, tuple(_ref(d, names) for d in rule.devices), rule.span)
 
 
 def _ref(node: tree.DeviceRef, names: Names) -> str:
@@ -104,28 +114,3 @@ def _runs(node: tree.Run, names: Names) -> Runs:
         message = f"`{node.stack.text}` has no end `{node.end.text}`"
         names.collector.add(CH083UnknownEnd, message, node.end.span, hint)
     return Runs(node.stack.text, node.end.text, _ref(node.device, names), node.span)
-
-
-def _attributes(nodes: Iterable[tree.Attribute], names: Names) -> tuple[Attribute, ...]:
-    found: dict[str, Attribute] = {}
-    for node in nodes:
-        if node.name.text in found:
-            message = f"`{node.name.text}` is given twice"
-            names.collector.add(CH081BadAttribute, message, node.name.span, "remove one of the two")
-        found[node.name.text] = Attribute(node.name.text, _value(node, names), node.span)
-    return tuple(found.values())
-
-
-def _value(node: tree.Attribute, names: Names) -> int | str:
-    """Return an attribute's value: a number in base units (bit/s, bytes, hertz, nanoseconds), an address or a word."""
-    if node.number is None:
-        return node.value
-    if node.unit is not None and node.unit not in UNITS:
-        message, hint = f"no unit is called `{node.unit}`", nearest_or_all(node.unit, UNITS, "unit")
-        names.collector.add(CH081BadAttribute, message, node.span, hint)
-        return 0
-    value = Fraction(node.number) * UNITS.get(node.unit or "", 1)
-    if value.denominator != 1:
-        message = f"`{shown(node)}` is not whole in base units"
-        names.collector.add(CH081BadAttribute, message, node.span, "write a whole number, or a larger unit")
-    return int(value)

@@ -10,11 +10,12 @@ from bertha_ir.diagnostics import Label
 from bertha_ir.expr import Const
 from bertha_ir.frontend import ast
 from bertha_ir.frontend.arguments import constant, field_of, in_table, message_of, parameter_of, secret_of, wrong
-from bertha_ir.frontend.codes import CH065OutOfBounds, CH066OverlappingRanges, CH067BadRing
-from bertha_ir.frontend.suggest import shorten
+from bertha_ir.frontend.codes import CH065OutOfBounds, CH066OverlappingRanges, CH067BadRing, CH068RepeatedEndpoint
+from bertha_ir.frontend.suggest import shorten, shown
 from bertha_ir.primitives import maglev
 from bertha_ir.spec import ListArgument, PrefixesArgument, RangesArgument
 from bertha_ir.types import (
+    ENDPOINT,
     Bits,
     FieldType,
     ListType,
@@ -25,7 +26,7 @@ from bertha_ir.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from bertha_ir.frontend import tree
     from bertha_ir.frontend.names import Names
@@ -81,7 +82,19 @@ def list_of(
     known = tuple(e for e in elements if e is not None)
     if not _bounded(node, len(elements), type_.low, type_.high, names) or len(known) < len(elements):
         return None
+    _check_repeated(node.items, known, names)
     return ListArgument(known)
+
+
+def _check_repeated(items: Sequence[ast.Expression], elements: Sequence[Const], names: Names) -> None:
+    """Report an endpoint that is in a list twice. Other elements may be repeated: they may be weights."""
+    first: dict[Const, ast.Expression] = {}
+    for item, element in zip(items, elements, strict=True):
+        before = first.setdefault(element, item)
+        if before is not item and element.type == ENDPOINT:
+            message = f"`{shown(item)}` is in the list already"
+            labels = (Label(before.span, "the same endpoint"),)
+            names.collector.add(CH068RepeatedEndpoint, message, item.span, "correct it, or leave it out", labels)
 
 
 def prefixes_of(node: ast.Expression, type_: PrefixesType, names: Names) -> PrefixesArgument | None:

@@ -133,6 +133,13 @@ def test_a_model_may_not_know():
     assert model.op_cost(Work(calls=(("aead_seal", 1),)), KERNEL, ByteCount(1)) is None
 
 
+def test_a_links_own_delay_takes_the_place_of_its_kinds():
+    """A million bits at 1 Gbit/s take a millisecond, and 2 ms on the way are 3."""
+    given = (Attribute("rate", 10**9), Attribute("delay", 2 * 10**6))
+    cost = ProfileModel().crossing_cost(LinkView("ethernet", given), ByteCount(125_000))
+    assert cost.latency.value == pytest.approx(3e6)
+
+
 def test_the_kernel_is_cheaper_than_a_process():
     """For the same op; and the work is counted from its program."""
     built = compiled(SHARD)

@@ -202,7 +202,7 @@ def test_arguments_become_constants(spec):
     """Endpoint names, characters and prefixes are resolved, ranges sorted, and rings computed."""
     made = spec(
         'stack s(client, server) { request: steer(Kv.op, ["B".."C" -> a, 0 -> a], 10.9.8.7:6) '
-        "|> firewall([10.0.0.0/8, 10.1.2.3]) |> load_balance(Kv.key, [a, a, a]) |> udp(1); }"
+        "|> firewall([10.0.0.0/8, 10.1.2.3]) |> load_balance(Kv.key, [a, 10.0.0.1:2, 10.0.0.2:1]) |> udp(1); }"
     )
     steer, firewall, balance, _ = made.stacks[0].directions[0].instances
     to = e.Const((0x0A000001, 1), ENDPOINT)

@@ -77,14 +77,14 @@ def test_units_and_policy(tmp_path):
     """Units multiply, decimals may make whole numbers, and rules of several policies come together."""
     file = tmp_path / "site.chunnel"
     file.write_text(
-        "device h1: host { memory 16 GiB; clock 2.5 GHz; delay 1.5 us; zone east; }\n"
-        "device kernel(h1): kernel { limit 1_000_000; }\n"
-        "link h1 <-> kernel(h1) pcie { rate 2.5 Gbit/s; }\n"
+        "device h1: host { memory 16 GiB; clock 2.5 GHz; cores 1_000; profile east; }\n"
+        "device kernel(h1): kernel { }\n"
+        "link h1 <-> kernel(h1) pcie { rate 2.5 Gbit/s; delay 1.5 us; }\n"
         "policy { deny encrypt on h1; trust h1; }\npolicy { trust kernel(h1), h1; }\n"
     )
     site = load([file]).site
-    assert [a.value for a in site.devices[0].attributes] == [16 * 2**30, 25 * 10**8, 1500, "east"]
-    assert site.links[0].attributes[0].value == 25 * 10**8
+    assert [a.value for a in site.devices[0].attributes] == [16 * 2**30, 25 * 10**8, 1000, "east"]
+    assert [a.value for a in site.links[0].attributes] == [25 * 10**8, 1500]
     assert site.policy == Policy((Deny("encrypt", "h1"),), (), ("h1", "kernel(h1)"))
 
 

@@ -18,9 +18,11 @@ rule deaf: firewall([10.0.0.0/8]) |> count(ipv4.dscp) => count(ipv4.dscp) over w
 """
 CODEC = """
 message stamp { number: u16; }
-chunnel good() { needs both ends; on send(m) { push stamp { number = 7 }; } on recv(m) { pop stamp else drop; }
+chunnel good() { place: endpoint; needs both ends;
+  on send(m) { push stamp { number = 7 }; } on recv(m) { pop stamp else drop; }
   law recv(send(m)) == m; }
-chunnel bad() { needs both ends; on send(m) { push stamp { number = 7 }; } on recv(m) { pop stamp else drop;
+chunnel bad() { place: endpoint; needs both ends;
+  on send(m) { push stamp { number = 7 }; } on recv(m) { pop stamp else drop;
   if m.stamp.number == 7 { m.payload = http2_unframe(m.payload) else drop; } } law recv(send(m)) == m; }
 """
 
@@ -114,7 +116,8 @@ def test_laws(tmp_path, capsys):
     assert {"serialize", "compress", "encrypt", "http2"} <= {law["chunnel"] for law in data["laws"]}
     file = tmp_path / "codec.chunnel"
     file.write_text(CODEC)
-    assert answer(capsys, "laws", "good", "bad", "--file", str(file))[0] == 1
+    status, data = answer(capsys, "laws", "good", "bad", "--file", str(file))
+    assert (status, [law["status"] for law in data["laws"]]) == (1, ["proved", "refuted"])
 
 
 @pytest.mark.parametrize("arguments", [["prove"], ["prove", COUNT], ["prove", COUNT, COUNT, COUNT]])

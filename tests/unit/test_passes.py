@@ -243,9 +243,8 @@ MARK = "chunnel mark() { place: path; on packet(m) { m.src = endpoint(10.0.0.7, 
 )
 def test_effects_decide_which_ops_may_trade_places(first, second, why):
     """A dropper may not cross a counter, nor a reader what writes for it; everything else here may."""
-    built = compiled(
-        f"{first} |> {second} |> udp(4242)", more=COUNT + GATE + MARK + BACK, response="udp(4242)", site="", pipeline="expand"
-    )
+    more = COUNT + GATE + MARK + BACK
+    built = compiled(f"{first} |> {second} |> udp(4242)", more=more, response="udp(4242)", site="", pipeline="expand")
     one, two = (effects(o.body) for o in graph(built, "expand").chain()[:2])
     assert (independent(one, two) or "") == "" if why is None else why in (independent(one, two) or "")
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bertha_ir.program import DeviceProgram
     from bertha_ir.source import Span
     from bertha_ir.spec import Specification
+    from bertha_ir.stack import Graph
 
 SCHEMA = 1
 
@@ -35,7 +36,8 @@ for _module in (types, expr, stmt, message, program, spec, stack, plan):
 class Compiled:
     """The result of a compilation: plans, programs, and the value after each pass (`snapshots`: name, IR).
 
-    `certificates`: the SMT-LIB texts that the plans' ledgers name, by their sha256.
+    `graphs`: the directions as written, before they are placed. `certificates`: the SMT-LIB texts that the plans'
+    ledgers name, by their sha256.
     """
 
     specification: Specification
@@ -43,6 +45,7 @@ class Compiled:
     programs: tuple[PlacedProgram, ...]
     snapshots: tuple[tuple[str, object], ...]
     pipeline: str
+    graphs: tuple[Graph, ...] = ()
     certificates: Mapping[str, str] = Factory(dict)
 
 
@@ -102,14 +105,20 @@ def build(
     specification = select(load(files), stacks)
     steps = parse_pipeline(pipeline or "default")
     snapshots: list[tuple[str, object]] = [("stack", specification)]
+    graphs: list[tuple[Graph, ...]] = []
 
     def observe(name: str, module: Module) -> None:
         snapshots.append((f"after {name}", _shown(module)))
+        if module.graphs and not module.plans:
+            graphs.append(module.graphs)
 
     targets = {k: t for b in backends() for t in [BackendTarget(b, specification)] for k in t.kinds}
     context = Context(targets, load_model(cost_model), cost_model)
     module = run_pipeline(steps, Module(specification), context, observe=observe, verify=verify)
-    return Compiled(specification, module.plans, module.programs, tuple(snapshots), str(steps), module.certificates)
+    return Compiled(
+        specification, module.plans, module.programs, tuple(snapshots), str(steps),
+        graphs[-1] if graphs else (), module.certificates,
+    )  # fmt: skip
 
 
 def _shown(module: Module) -> object:
@@ -164,7 +173,8 @@ def _unit(
 
 
 def artifact(compiled: Compiled) -> dict[str, bytes]:
-    """Return the files of the artifact folder by path: sources per device, `plan.json`, `manifest.json`.
+    """Return the files of the artifact folder by path: sources per device, the IR that they are printed from, the
+    certificates that the plans name, `plan.json`, `manifest.json`.
 
     Raises `BerthaError` when the pipeline did not lower.
     """
@@ -180,9 +190,12 @@ def artifact(compiled: Compiled) -> dict[str, bytes]:
         emitted = {f"{folder}/{name}": body.encode() for name, body in printers[placed.backend].emit(unit).items()}
         files |= emitted
         programs.append(_listed(placed, sorted(emitted)))
-    files |= {f"proofs/{name}.smt2": text.encode() for name, text in compiled.certificates.items()}
+    named = {entry.certificate for p in compiled.plans for entry in p.ledger}
+    files |= {f"proofs/{n}.smt2": body.encode() for n, body in compiled.certificates.items() if n in named}
+    stages = {"specification": compiled.specification, "graphs": compiled.graphs, "programs": compiled.programs}
+    files |= {f"ir/{name}.ir": text.print_ir(stage).encode() for name, stage in stages.items()}
     files["plan.json"] = artifacts.to_json({"schema": SCHEMA, "plans": [plan_data(p) for p in compiled.plans]})
-    stacks = {p.stack: artifacts.ManifestStack(p.ends, _dotted(p.service)) for p in compiled.plans}
+    stacks = {p.stack: _listed_stack(p, compiled.specification) for p in compiled.plans}
     files["manifest.json"] = artifacts.manifest(plan_id(compiled.plans), stacks, programs, files, {})
     return files
 
@@ -192,6 +205,13 @@ def plan_id(plans: tuple[Plan, ...]) -> str:
     if len(plans) == 1:
         return plans[0].id
     return hashlib.sha256("\n".join(p.id for p in plans).encode()).hexdigest()
+
+
+def _listed_stack(placed: Plan, specification: Specification) -> artifacts.ManifestStack:
+    stack = next(s for s in specification.stacks if s.name == placed.stack)
+    transports = (i.chunnel.transport for i in stack.directions[0].instances)
+    header = next((t.header for t in transports if t is not None), None)
+    return artifacts.ManifestStack(placed.ends, _dotted(placed.service), header)
 
 
 def _dotted(service: tuple[int | None, int] | None) -> tuple[str | None, int] | None:

@@ -68,6 +68,15 @@ class LedgerEntry:
 
 
 @frozen
+class Assumption:
+    """What a plan takes for granted, and who does (`by`). Costs may then be wrong, or messages treated otherwise."""
+
+    text: str
+    by: str
+    about: Literal["costs", "behaviour"]
+
+
+@frozen
 class Plan:
     """One stack, placed. `service` is (address, port) of the listening end, as far as the site tells."""
 
@@ -80,7 +89,7 @@ class Plan:
     refusals: tuple[Refusal, ...] = ()
     crossings: tuple[Crossing, ...] = ()
     ledger: tuple[LedgerEntry, ...] = ()
-    assumptions: tuple[str, ...] = ()
+    assumptions: tuple[Assumption, ...] = ()
     message_bytes: int = 0
     cost_model: str = ""
     specification: str = ""

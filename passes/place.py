@@ -17,7 +17,7 @@ from bertha_ir.passes.destinations import addresses, rewrites
 from bertha_ir.passes.grounds import Grounds
 from bertha_ir.passes.guarantees import check_demands
 from bertha_ir.passes.topology import path_of
-from bertha_ir.plan import Binding, LedgerEntry, Plan, Refusal
+from bertha_ir.plan import Assumption, Binding, LedgerEntry, Plan, Refusal
 from bertha_ir.text import print_ir
 
 if TYPE_CHECKING:
@@ -78,14 +78,14 @@ def _plan(
     )  # fmt: skip
 
 
-def _assumptions(specification: Specification) -> tuple[str, ...]:
+def _assumptions(specification: Specification) -> tuple[Assumption, ...]:
     notes = [f"no workload is given: costs are those of a message of {MESSAGE_BYTES} bytes"]
     if not specification.site.devices:
         notes.append("no site is given: nothing is known of the devices between the ends")
-    return tuple(notes)
+    return tuple(Assumption(note, "compiler", "costs") for note in notes)
 
 
-def _forwarding(graphs: tuple[Graph, ...], bindings: list[Binding]) -> tuple[str, ...]:
+def _forwarding(graphs: tuple[Graph, ...], bindings: list[Binding]) -> tuple[Assumption, ...]:
     """Return what the kernels on the path must do that Bertha does not set up."""
     notes = []
     for graph in graphs:
@@ -95,7 +95,7 @@ def _forwarding(graphs: tuple[Graph, ...], bindings: list[Binding]) -> tuple[str
             if others:
                 hosts = ", ".join(str(IPv4Address(ip)) for ip in others)
                 notes.append(f"{binding.device} forwards what {binding.op} sends to {hosts} (net.ipv4.ip_forward)")
-    return tuple(notes)
+    return tuple(Assumption(note, "compiler", "behaviour") for note in notes)
 
 
 def _path_ops(graph: Graph) -> tuple[Op, ...]:

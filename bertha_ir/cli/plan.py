@@ -42,7 +42,7 @@ def _summary(plan: Plan) -> str:
         rows = [(e.rewrite, e.status, f"by {e.by}", e.detail) for e in plan.ledger]
         text += "  rewritten:\n" + table(rows, "    ")
     text += f"  latency of a request of {plan.message_bytes} bytes: {_time(plan.latency_ns)} by `{plan.cost_model}`\n"
-    text += "".join(f"  assumed: {assumption}\n" for assumption in plan.assumptions)
+    text += "".join(f"  assumed: {assumption.text}\n" for assumption in plan.assumptions)
     return text + f"  id: {plan.id}\n"
 
 

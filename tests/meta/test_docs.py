@@ -16,7 +16,7 @@ from bertha_ir.codes import CH401OutputNotArtifact
 from bertha_ir.diagnostics import Diagnostic
 from bertha_ir.diagnostics.render import to_data
 from bertha_ir.frontend.load import load
-from bertha_ir.plan import Binding, Crossing, LedgerEntry, Plan, Refusal
+from bertha_ir.plan import Assumption, Binding, Crossing, LedgerEntry, Plan, Refusal
 from bertha_ir.primitives import PRIMITIVES
 
 DOCUMENTS = [
@@ -109,7 +109,7 @@ def test_language_reference_names_the_library() -> None:
 def test_json_reference_names_every_key() -> None:
     """Every key of a manifest, a plan and a diagnostic is in the reference."""
     text = text_of(ROOT / "docs" / "json.md")
-    nodes = (Plan, Binding, Refusal, Crossing, LedgerEntry, ManifestStack, ManifestProgram)
+    nodes = (Plan, Assumption, Binding, Refusal, Crossing, LedgerEntry, ManifestStack, ManifestProgram)
     keys = {a.name for cls in nodes for a in fields(cls)} - {"span"}
     keys |= set(to_data(Diagnostic(CH401OutputNotArtifact, "message", None)))
     keys |= set(json.loads(manifest("", {}, (), {}, {})))

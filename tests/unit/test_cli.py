@@ -16,7 +16,7 @@ from bertha_ir.cli.main import main
 from bertha_ir.codes import CH401OutputNotArtifact
 from bertha_ir.cost_models import UnknownModelError
 from bertha_ir.diagnostics import BerthaError, Diagnostic
-from bertha_ir.plan import Binding, Crossing, LedgerEntry, Plan, Refusal
+from bertha_ir.plan import Assumption, Binding, Crossing, LedgerEntry, Plan, Refusal
 from bertha_ir.source import SourceFile, Span
 from bertha_ir.spec import Site, Specification
 from bertha_ir.text import parse_ir
@@ -52,7 +52,7 @@ PLAN = Plan(
     (Refusal("shard.packet", "c1", "is no device of the path"),),
     (Crossing("request", "c1", "tor", "ethernet", 1500.0),),
     (LedgerEntry("undo", "wire", "proved", "effects", "shard.packet"),),
-    ("messages have 64 bytes",),
+    (Assumption("messages have 64 bytes", "compiler", "costs"),),
     64,
     "profile",
 )

@@ -60,7 +60,7 @@ def test_artifact_is_whole(example: Path, tmp_path: Path, capsys: pytest.Capture
     manifest = json.loads(files.pop("manifest.json"))
     assert manifest["files"] == {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
     listed = {path for program in manifest["programs"] for path in program["files"]}
-    assert listed == files.keys() - {"plan.json"}
+    assert listed == {path for path in files if path != "plan.json" and not path.startswith("ir/")}
     assert {path.split("/")[0] for path in listed} == {"ebpf", "p4", "python"}
     assert manifest["plan"] == json.loads(files["plan.json"])["plans"][0]["id"]
     assert main(["compile", *files_of(example), "--check", str(out)]) == 0
@@ -128,3 +128,14 @@ def test_an_artifact_of_what_was_not_lowered_is_refused() -> None:
     files = [Path(name) for name in files_of(example) if name != "--site"]
     with pytest.raises(BerthaError, match="CH210"):
         api.artifact(api.build(files, pipeline="plan"))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda p: p.name)
+def test_an_artifact_holds_what_it_was_made_of(example: Path) -> None:
+    """Its `ir/` parses back to the specification, the directions before they were placed, and the programs."""
+    built = api.build([Path(name) for name in files_of(example) if name != "--site"])
+    files = api.artifact(built)
+    stages = (built.specification, dict(built.snapshots)["after undo"], built.programs)
+    for name, stage in zip(("specification", "graphs", "programs"), stages, strict=True):
+        assert stage
+        assert parse_ir(files[f"ir/{name}.ir"].decode()) == stage

@@ -103,7 +103,7 @@ def test_a_switch_does_not_send_to_a_host_whose_mac_it_does_not_write():
     """Where a frame has its MAC address already, an op may change the port only; a kernel on the way in may route."""
     (plan,) = compiled(SHARD).plans
     assert {r.device for r in plan.refusals if "MAC" in r.reason} == {"tor", "kernel(c1)"}
-    assert any("kernel(h1) forwards what shard.packet sends to 10.0.0.2" in note for note in plan.assumptions)
+    assert any("kernel(h1) forwards what shard.packet sends to 10.0.0.2" in note.text for note in plan.assumptions)
 
 
 def test_what_follows_a_rewrite_stays_with_it():
@@ -213,6 +213,29 @@ def test_z3_settles_what_effects_do_not():
     assert hashlib.sha256(text).hexdigest() == entry.certificate
     assert text.endswith(b"(check-sat)\n")
     assert {"kernel(c1)", "kernel(h1)"} <= {b.device for b in built.plans[0].bindings}
+
+
+POLICY = "policy { prefer tag on [kernel(h1)]; prefer count on [kernel(h1)]; prefer firewall on [tor]; }"
+
+
+def active(build: api.Compiled) -> dict[str, str]:
+    return {b.op: b.device for b in build.plans[0].bindings if b.active and b.direction == "request"}
+
+
+def test_ops_trade_places_where_policy_is_then_kept_and_it_is_proved():
+    """A tag that is wanted behind a filter runs behind it; the ledger says so, and the graph is in that order."""
+    built = compiled("tag(Query.odd, 7) |> firewall([10.9.0.0/16]) |> udp(4242)", site=SITE + POLICY)
+    assert active(built) == {"tag.packet": "kernel(h1)", "firewall.packet": "tor"}
+    assert "request: tag.packet after firewall.packet" in {entry.rewrite for entry in built.plans[0].ledger}
+    assert [o.id for o in graph(built, "undo").chain()][:2] == ["tag.packet", "firewall.packet"]
+
+
+def test_ops_that_may_not_trade_places_keep_their_order():
+    """A counter before a filter counts what the filter drops, wherever policy would like them to be."""
+    built = compiled("count(Query.odd) |> firewall([10.9.0.0/16]) |> udp(4242)", site=SITE + POLICY)
+    stops = ["c1", "kernel(c1)", "tor", "kernel(h1)", "h1"]
+    assert stops.index(active(built)["count.packet"]) <= stops.index(active(built)["firewall.packet"])
+    assert not [entry for entry in built.plans[0].ledger if "after firewall" in entry.rewrite]
 
 
 def test_a_move_that_is_refuted_is_refused_with_a_message():

@@ -1,4 +1,4 @@
-"""place: decide which device runs each path op: policy's order first, then the cost model, in path order."""
+"""place: decide which device runs each path op, and in which order: policy first, then the cost model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, ClassVar
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from bertha_ir.diagnostics import Collector, Label
 from bertha_ir.passes.base import Module, Pass
@@ -16,12 +16,15 @@ from bertha_ir.passes.costs import MESSAGE_BYTES, crossings, op_latency
 from bertha_ir.passes.destinations import addresses, rewrites
 from bertha_ir.passes.grounds import Grounds
 from bertha_ir.passes.guarantees import check_demands
+from bertha_ir.passes.search import Choice, Task, cheapest
 from bertha_ir.passes.topology import path_of
-from bertha_ir.plan import Assumption, Binding, LedgerEntry, Plan, Refusal
+from bertha_ir.plan import Binding, LedgerEntry, Plan, Refusal
+from bertha_ir.stack import connect
 from bertha_ir.text import print_ir
 
 if TYPE_CHECKING:
     from bertha_ir.passes.base import Context, Fact
+    from bertha_ir.passes.topology import Path
     from bertha_ir.spec import Specification, Stack
     from bertha_ir.stack import Graph, Op
 
@@ -30,8 +33,8 @@ if TYPE_CHECKING:
 class Place(Pass):
     """`shard`, and `prefer shard on [kernel(h1), tor]` -> `shard` on `kernel(h1)`; `tor` stands by.
 
-    Exact for what it decides: the binding of each path op, in path order, least by (rank in the policy's list, cost),
-    by dynamic programming over ops and stops. Ops are not reordered.
+    Exact for what it decides: an order of the path ops and a stop for each, least by (rank in the policy's list, cost,
+    distance from the written order). Ops trade places only on a ground that goes into the ledger.
     """
 
     name: ClassVar[str] = "place"
@@ -39,53 +42,67 @@ class Place(Pass):
     establishes: ClassVar[frozenset[Fact]] = frozenset({"placed"})
 
     def run(self, module: Module, context: Context) -> Module:
-        """Return the module with one plan per stack."""
-        collector, grounds = Collector(), Grounds(module.specification)
-        plans = [_plan(module, stack, context, collector, grounds) for stack in module.specification.stacks]
-        collector.check()
+        """Return the module with one plan per stack, and the path ops in the order in which they are to run."""
+        planner = _Planner(module, context, Collector(), Grounds(module.specification))
+        plans = [planner.plan(stack) for stack in module.specification.stacks]
+        planner.collector.check()
         return evolve(
             module,
+            graphs=tuple(_reordered(graph, planner.orders.get(graph, ())) for graph in module.graphs),
             plans=tuple(p for p in plans if p is not None),
-            certificates={**module.certificates, **grounds.certificates},
+            certificates={**module.certificates, **planner.grounds.certificates},
         )
 
 
-def _plan(
-    module: Module, stack: Stack, context: Context, collector: Collector, grounds: Grounds
-) -> Plan | None:  # fmt: skip
-    specification = module.specification
-    path = path_of(stack, specification.site, collector)
-    if path is None:
-        return None
-    check_demands(stack, path, specification.site, collector)
-    bindings: list[Binding] = []
-    refusals: list[Refusal] = []
-    ledger: list[LedgerEntry] = [*module.ledger.get(stack.name, ())]
-    graphs = module.directions(stack.name)
-    for graph in sorted(graphs, key=lambda g: g.direction):
-        back = next((g for g in graphs if g.direction != graph.direction), None)
-        placing = _Placing(graph, Sites(graph, back, path, specification, context, grounds), collector)
-        placing.run(bindings, refusals)
-        ledger += [entry for op in _path_ops(graph) for entry in ledger_of(op, graph, grounds)]
-    for graph in graphs:
-        bindings += _derived(Sites(graph, None, path, specification, context, grounds), bindings)
-    return Plan(
-        stack.name, stack.ends, path.hosts if specification.site.devices else (None, None), graphs[0].service,
-        tuple(s.name for s in path.stops), tuple(bindings), tuple(refusals), crossings(path, context.cost_model),
-        tuple(ledger), (*_assumptions(specification), *_forwarding(graphs, bindings)),
-        MESSAGE_BYTES, context.cost_model_name,
-        hashlib.sha256(print_ir(stack).encode()).hexdigest(),
-    )  # fmt: skip
+@frozen
+class _Planner:
+    """Makes the plans of a module. `orders`: the order of the path ops of each direction that was placed."""
+
+    module: Module
+    context: Context
+    collector: Collector
+    grounds: Grounds
+    orders: dict[Graph, tuple[Op, ...]] = field(factory=dict)
+
+    def plan(self, stack: Stack) -> Plan | None:
+        """Return the plan of a stack; None after reporting why there is none."""
+        specification, model = self.module.specification, self.context.cost_model
+        path = path_of(stack, specification.site, self.collector)
+        if path is None:
+            return None
+        check_demands(stack, path, specification.site, self.collector)
+        bindings: list[Binding] = []
+        refusals: list[Refusal] = []
+        ledger: list[LedgerEntry] = [*self.module.ledger.get(stack.name, ())]
+        graphs = self.module.directions(stack.name)
+        for graph in sorted(graphs, key=lambda g: g.direction):
+            back = next((g for g in graphs if g.direction != graph.direction), None)
+            placing = _Placing(graph, self._sites(graph, back, path), self.collector)
+            self.orders[graph] = placing.run(bindings, refusals)
+            ledger += [entry for op in _path_ops(graph) for entry in ledger_of(op, graph, self.grounds)]
+            ledger += [self.grounds.of(*pair, graph).entry(graph) for pair in _traded(graph, self.orders[graph])]
+        for graph in graphs:
+            bindings += _derived(self._sites(graph, None, path), bindings)
+        return Plan(
+            stack.name, stack.ends, path.hosts if specification.site.devices else (None, None), graphs[0].service,
+            tuple(s.name for s in path.stops), tuple(bindings), tuple(refusals), crossings(path, model),
+            tuple(ledger), (*_assumptions(specification), *_forwarding(graphs, bindings)),
+            MESSAGE_BYTES, self.context.cost_model_name,
+            hashlib.sha256(print_ir(stack).encode()).hexdigest(),
+        )  # fmt: skip
+
+    def _sites(self, graph: Graph, back: Graph | None, path: Path) -> Sites:
+        return Sites(graph, back, path, self.module.specification, self.context, self.grounds)
 
 
-def _assumptions(specification: Specification) -> tuple[Assumption, ...]:
+def _assumptions(specification: Specification) -> tuple[str, ...]:
     notes = [f"no workload is given: costs are those of a message of {MESSAGE_BYTES} bytes"]
     if not specification.site.devices:
         notes.append("no site is given: nothing is known of the devices between the ends")
-    return tuple(Assumption(note, "compiler", "costs") for note in notes)
+    return tuple(notes)
 
 
-def _forwarding(graphs: tuple[Graph, ...], bindings: list[Binding]) -> tuple[Assumption, ...]:
+def _forwarding(graphs: tuple[Graph, ...], bindings: list[Binding]) -> tuple[str, ...]:
     """Return what the kernels on the path must do that Bertha does not set up."""
     notes = []
     for graph in graphs:
@@ -95,7 +112,26 @@ def _forwarding(graphs: tuple[Graph, ...], bindings: list[Binding]) -> tuple[Ass
             if others:
                 hosts = ", ".join(str(IPv4Address(ip)) for ip in others)
                 notes.append(f"{binding.device} forwards what {binding.op} sends to {hosts} (net.ipv4.ip_forward)")
-    return tuple(Assumption(note, "compiler", "behaviour") for note in notes)
+    return tuple(notes)
+
+
+def _traded(graph: Graph, order: tuple[Op, ...]) -> list[tuple[Op, Op]]:
+    """Return the pairs of ops that are not in the order in which they are written, as written."""
+    written = [op.id for op in graph.chain()]
+    pairs = ((first, second) for i, second in enumerate(order) for first in order[i + 1 :])
+    return [(first, second) for first, second in pairs if written.index(first.id) < written.index(second.id)]
+
+
+def _reordered(graph: Graph, order: tuple[Op, ...]) -> Graph:
+    """Return a graph with its path ops in another order; ops that trade places leave all layouts as they are."""
+    places = iter(order)
+    moved = {op.id for op in order}
+    chain = graph.chain()
+    ops = tuple(next(places) if op.id in moved else op for op in chain)
+    if ops == chain:
+        return graph
+    layouts = (*(graph.into(op.id) for op in chain), graph.edges[-1].layout)
+    return evolve(graph, ops=ops, edges=connect(ops, layouts))
 
 
 def _path_ops(graph: Graph) -> tuple[Op, ...]:
@@ -110,7 +146,8 @@ class _Placing:
     sites: Sites
     collector: Collector
 
-    def run(self, bindings: list[Binding], refusals: list[Refusal]) -> None:
+    def run(self, bindings: list[Binding], refusals: list[Refusal]) -> tuple[Op, ...]:
+        """Bind the path ops; return them in the order in which they are to run."""
         ops = _path_ops(self.graph)
         options: list[tuple[Candidate, ...]] = []
         for op in ops:
@@ -118,18 +155,39 @@ class _Placing:
             refusals += refused
             if not found:
                 self._nowhere(op, refused)
-                return
+                return ops
             options.append(found)
-        chosen = self._cheapest(ops, options)
-        if chosen is None:
+        steps = cheapest([self._task(ops, number, options[number]) for number in range(len(ops))])
+        if steps is None:
             self._out_of_order(ops, options)
-            return
+            return ops
         standby = set.intersection(*({c.index for c in found} for found in options)) if options else set()
-        for op, found, choice in zip(ops, options, chosen, strict=True):
+        chosen = {step.task: step.choice.stop for step in steps}
+        for number, (op, found) in enumerate(zip(ops, options, strict=True)):
             for candidate in found:
-                active = candidate is choice
+                active = candidate.index == chosen[number]
                 if active or candidate.index in standby:
                     bindings.append(self._binding(op, candidate, active=active))
+        return tuple(ops[step.task] for step in steps)
+
+    def _task(self, ops: tuple[Op, ...], number: int, found: tuple[Candidate, ...]) -> Task:
+        """Return what the search must know of an op. What follows a rewrite of `dst` stays with it: another device
+        would not know the message for one of the service's.
+        """
+        op, model = ops[number], self.sites.context.cost_model
+        choices = (Choice(c.index, self._rank(op, c), op_latency(c, model) or 0.0) for c in found)
+        after = (n for n in range(number) if self._must_precede(ops[n], op))
+        return Task(tuple(choices), frozenset(after), bool(rewrites(op.body)))
+
+    def _must_precede(self, first: Op, second: Op) -> bool:
+        """Whether two ops keep the order in which they are written: unless nothing lies between that both must cross
+        alike, and it is proved that they may trade places.
+        """
+        chain = [o.id for o in self.graph.chain()]
+        between = chain[chain.index(first.id) : chain.index(second.id)]
+        if any(self.graph.op(name).side != "path" for name in between):
+            return True
+        return self.sites.grounds.of(first, second, self.graph).may_not is not None
 
     def _out_of_order(self, ops: tuple[Op, ...], options: list[tuple[Candidate, ...]]) -> None:
         where = "; ".join(
@@ -144,6 +202,8 @@ class _Placing:
 
     def _nowhere(self, op: Op, refused: tuple[Refusal, ...]) -> None:
         reasons = "; ".join(f"{r.device}: {r.reason}" for r in refused)
+        if len({r.reason for r in refused}) == 1:
+            reasons = f"{', '.join(r.device for r in refused)}: {refused[0].reason}"
         labels = tuple(Label(r.span, f"{r.device}: {r.reason}") for r in refused if r.span and r.span != op.span)
         self.collector.add(
             CH203NowhereToRun,
@@ -152,25 +212,6 @@ class _Placing:
             "relax the policy, add a device that can, or change the chunnel",
             labels,
         )
-
-    def _cheapest(self, ops: tuple[Op, ...], options: list[tuple[Candidate, ...]]) -> tuple[Candidate, ...] | None:
-        """Return one candidate per op, stops never going back, least by (sum of ranks, sum of latencies); None when
-        there is no such choice. What follows a rewrite of `dst` stays with it: another device would not know the
-        message for one of the service's.
-        """
-        best: list[tuple[tuple[int, float, int], tuple[Candidate, ...]]] = [((0, 0.0, 0), ())]
-        pinned = False
-        for op, found in zip(ops, options, strict=True):
-            reached = []
-            for candidate in found:
-                rank, latency = self._rank(op, candidate), op_latency(candidate, self.sites.context.cost_model)
-                before = [(k, c) for k, c in best if not c or _follows(c[-1], candidate, pinned=pinned)]
-                if before:
-                    key, chosen = min(before, key=lambda kc: kc[0])
-                    step = (key[0] + rank, key[1] + (latency or 0.0), key[2] + candidate.index)
-                    reached.append((step, (*chosen, candidate)))
-            best, pinned = reached, pinned or bool(rewrites(op.body))
-        return min(best, key=lambda kc: kc[0])[1] if best else None
 
     def _rank(self, op: Op, candidate: Candidate) -> int:
         order = self._order(op)
@@ -190,11 +231,6 @@ class _Placing:
         hook = candidate.stop.request if self.graph.direction == "request" else candidate.stop.response
         latency = op_latency(candidate, self.sites.context.cost_model)
         return Binding(op.id, self.graph.direction, name, candidate.backend, hook, active, why, latency)
-
-
-def _follows(before: Candidate, candidate: Candidate, *, pinned: bool) -> bool:
-    """Whether an op at `candidate` can come after one at `before`; `pinned`: only at the same stop."""
-    return before.index == candidate.index if pinned else before.index <= candidate.index
 
 
 def _derived(sites: Sites, bindings: list[Binding]) -> list[Binding]:

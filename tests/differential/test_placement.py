@@ -5,7 +5,7 @@ import struct
 
 import pytest
 from attrs import evolve
-from compiling import compiled
+from compiling import SITE, compiled
 from frames import frame
 
 from bertha_ir.interpreter.program import Machine
@@ -22,8 +22,12 @@ STACKS = {
     "balance": "load_balance(by = Query.wide, backends = [a, b, c]) |> udp(4242)",
     "filter by source": "firewall(deny = [10.0.0.8/31]) |> shard(key = Query.id, shards = [a, b]) |> udp(4242)",
     "allow by source": "allow(sources = [10.0.0.8/31]) |> shard(key = Query.id, shards = [a, b]) |> udp(4242)",
+    "below a header": "serialize(Query) |> shard(key = Query.wide, shards = [a, b, c]) |> number |> udp(4242)",
+    "in another order": "tag(Query.odd, 7) |> firewall(deny = [10.0.0.8/31]) |> udp(4242)",
     "behind a header": "serialize(Query) |> number |> shard(key = Query.wide, shards = [a, b, c]) |> udp(4242)",
 }
+
+POLICIES = {"in another order": "policy { prefer tag on [kernel(h1)]; prefer firewall on [tor]; }"}
 
 NUMBER = """
 message numbered { sequence: u24; }
@@ -42,7 +46,7 @@ ON_THE_WAY = (("c1", "egress"), ("tor", "pipeline"), ("h1", "ingress"))
 def test_a_placed_program_keeps_the_stacks_meaning(name):
     """For 300 random messages: same verdict, destination and payload, and checksums as if sent so from the start."""
     rng = random.Random(name)
-    built = compiled(STACKS[name], more=NUMBER)
+    built = compiled(STACKS[name], more=NUMBER, site=SITE + POLICIES.get(name, ""))
     request = next(g for g in dict(built.snapshots)["after undo"] if g.direction == "request")
     way = [p.program for place in ON_THE_WAY for p in built.programs if p.active and is_at(p.program, place)]
     machines = [Machine(program) for program in way]

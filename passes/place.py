@@ -18,7 +18,7 @@ from bertha_ir.passes.grounds import Grounds
 from bertha_ir.passes.guarantees import check_demands
 from bertha_ir.passes.search import Choice, Task, cheapest
 from bertha_ir.passes.topology import path_of
-from bertha_ir.plan import Binding, LedgerEntry, Plan, Refusal
+from bertha_ir.plan import Assumption, Binding, LedgerEntry, Plan, Refusal
 from bertha_ir.stack import connect
 from bertha_ir.text import print_ir
 
@@ -95,14 +95,14 @@ class _Planner:
         return Sites(graph, back, path, self.module.specification, self.context, self.grounds)
 
 
-def _assumptions(specification: Specification) -> tuple[str, ...]:
+def _assumptions(specification: Specification) -> tuple[Assumption, ...]:
     notes = [f"no workload is given: costs are those of a message of {MESSAGE_BYTES} bytes"]
     if not specification.site.devices:
         notes.append("no site is given: nothing is known of the devices between the ends")
-    return tuple(notes)
+    return tuple(Assumption(note, "compiler", "costs") for note in notes)
 
 
-def _forwarding(graphs: tuple[Graph, ...], bindings: list[Binding]) -> tuple[str, ...]:
+def _forwarding(graphs: tuple[Graph, ...], bindings: list[Binding]) -> tuple[Assumption, ...]:
     """Return what the kernels on the path must do that Bertha does not set up."""
     notes = []
     for graph in graphs:
@@ -112,7 +112,7 @@ def _forwarding(graphs: tuple[Graph, ...], bindings: list[Binding]) -> tuple[str
             if others:
                 hosts = ", ".join(str(IPv4Address(ip)) for ip in others)
                 notes.append(f"{binding.device} forwards what {binding.op} sends to {hosts} (net.ipv4.ip_forward)")
-    return tuple(notes)
+    return tuple(Assumption(note, "compiler", "behaviour") for note in notes)
 
 
 def _traded(graph: Graph, order: tuple[Op, ...]) -> list[tuple[Op, Op]]:

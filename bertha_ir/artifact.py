@@ -42,11 +42,12 @@ _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 @frozen
 class ManifestStack:
     """A stack of the artifact. `service` is where the second end listens, as far as the site tells: [ip or null, port];
-    the ip is dotted.
+    the ip is dotted. `transport` is the header of the request's transport, such as `udp`.
     """
 
     ends: tuple[str, str]
     service: tuple[str | None, int] | None = None
+    transport: str | None = None
 
 
 @frozen

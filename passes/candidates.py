@@ -11,6 +11,7 @@ from bertha_ir import expr as e
 from bertha_ir.passes.destinations import addresses, rewrites
 from bertha_ir.passes.layout import fields_read, network_headers, visible
 from bertha_ir.passes.lowering.program import datagram_program, frame_part, merge
+from bertha_ir.passes.streams import in_segments
 from bertha_ir.plan import Refusal
 from bertha_ir.walk import walk
 
@@ -98,7 +99,8 @@ class Sites:
 
     def _objection(self, op: Op, stop: Stop) -> str | None:
         return (
-            _moves(op, self.graph, self.grounds)
+            in_segments(op, self.graph, stop, self.specification)
+            or _moves(op, self.graph, self.grounds)
             or _sees(op, self.graph, stop, self.specification)
             or _policy(op, stop, self.specification)
             or _position(self.graph, stop)

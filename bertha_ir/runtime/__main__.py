@@ -66,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
 def _front(parsed: argparse.Namespace) -> int:
     artifact = Artifact(parsed.artifact)
     stack = artifact.stack(parsed.stack)
+    if stack.transport not in {None, "udp"}:
+        return _fail(f"`{stack.name}` runs over `{stack.transport}`, and the front serves UDP datagrams only")
     ip, port = stack.service or (None, 0)
     listen = parsed.listen or (ip or "0.0.0.0", port)  # noqa: S104  (the site names no address: all of them)
     runs = {p.name: artifact.module(p.name).run for p in artifact.programs if _is_on_the_way(p, stack.name)}

@@ -43,11 +43,14 @@ class Program:
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack: the names of its two ends, and where the second listens; address, port or both may be unknown."""
+    """A stack: the names of its two ends, where the second listens, and the header of the request's transport; address,
+    port or both, and the transport, may be unknown.
+    """
 
     name: str
     ends: tuple[str, str]
     service: tuple[str | None, int] | None
+    transport: str | None = None
 
 
 class Artifact:
@@ -170,7 +173,8 @@ def _stack(name: str, data: dict[str, Any]) -> Stack:
     if service is not None:
         ip, port = _typed(service, list)
         service = (None if ip is None else _typed(ip, str), _typed(port, int))
-    return Stack(name, (first, second), service)
+    transport = data.get("transport")
+    return Stack(name, (first, second), service, None if transport is None else _typed(transport, str))
 
 
 def _listed(names: dict[str, Any]) -> str:

@@ -122,6 +122,17 @@ def test_new_keys_are_no_reason_to_refuse(folder):
     Artifact(changed(folder, programs=manifest["programs"], later={}))
 
 
+def test_the_front_refuses_what_is_no_datagram(folder, caplog):
+    """A stack over TCP, by its name; an artifact that does not say its transport is served as before."""
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    assert manifest["stacks"]["kv"]["transport"] == Artifact(folder).stack("kv").transport == "udp"
+    manifest["stacks"]["kv"]["transport"] = "tcp"
+    assert main(["front", str(changed(folder, stacks=manifest["stacks"])), "kv"]) == 1
+    assert caplog.messages == ["error: `kv` runs over `tcp`, and the front serves UDP datagrams only"]
+    del manifest["stacks"]["kv"]["transport"]
+    assert Artifact(changed(folder, stacks=manifest["stacks"])).stack("kv").transport is None
+
+
 def test_unknown_names_are_refused_with_the_known_ones(folder):
     """Stacks and programs; a program of another backend is none for Python."""
     artifact = Artifact(folder)

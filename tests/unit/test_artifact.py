@@ -224,7 +224,7 @@ def test_stale_refuses_other_folders(tmp_path: Path) -> None:
 
 def test_manifest_is_deterministic_and_complete() -> None:
     """The manifest's text depends on its content alone, and holds the hash of every file."""
-    stacks = {"kv": ManifestStack(("client", "server"), ("10.0.0.1", 4242))}
+    stacks = {"kv": ManifestStack(("client", "server"), ("10.0.0.1", 4242), "udp")}
     program = ManifestProgram("kv_h1", "kv", "ebpf", "h1", "frame", "ingress", ("ebpf/h1/kv.bpf.c",), active=True)
     one = manifest("id", stacks, [program], {"a": b"1", "b": b"2"}, {"clang": "14", "bpf": "1"})
     two = manifest("id", stacks, [program], {"b": b"2", "a": b"1"}, {"bpf": "1", "clang": "14"})
@@ -233,7 +233,9 @@ def test_manifest_is_deterministic_and_complete() -> None:
     content = json.loads(one)
     assert content["schema"] == 1
     assert content["files"] == {"a": hashlib.sha256(b"1").hexdigest(), "b": hashlib.sha256(b"2").hexdigest()}
-    assert content["stacks"] == {"kv": {"ends": ["client", "server"], "service": ["10.0.0.1", 4242]}}
+    assert content["stacks"] == {
+        "kv": {"ends": ["client", "server"], "service": ["10.0.0.1", 4242], "transport": "udp"}
+    }
     assert content["programs"][0]["active"] is True
 
 

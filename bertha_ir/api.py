@@ -214,13 +214,6 @@ def _listed_stack(placed: Plan, specification: Specification) -> artifacts.Manif
     return artifacts.ManifestStack(placed.ends, _dotted(placed.service), header)
 
 
-def _listed_stack(placed: Plan, specification: Specification) -> artifacts.ManifestStack:
-    stack = next(s for s in specification.stacks if s.name == placed.stack)
-    transports = (i.chunnel.transport for i in stack.directions[0].instances)
-    header = next((t.header for t in transports if t is not None), None)
-    return artifacts.ManifestStack(placed.ends, _dotted(placed.service), header)
-
-
 def _dotted(service: tuple[int | None, int] | None) -> tuple[str | None, int] | None:
     if service is None or service[0] is None:
         return service if service is None else (None, service[1])

@@ -204,8 +204,6 @@ class _Placing:
         reasons = "; ".join(f"{r.device}: {r.reason}" for r in refused)
         if len({r.reason for r in refused}) == 1:
             reasons = f"{', '.join(r.device for r in refused)}: {refused[0].reason}"
-        if len({r.reason for r in refused}) == 1:
-            reasons = f"{', '.join(r.device for r in refused)}: {refused[0].reason}"
         labels = tuple(Label(r.span, f"{r.device}: {r.reason}") for r in refused if r.span and r.span != op.span)
         self.collector.add(
             CH203NowhereToRun,

@@ -147,10 +147,30 @@ def _effects(commands: Commands) -> None:
     _named_files(parser)
 
 
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < 1e6:  # noqa: PLR2004  (eleven days)
+        msg = "a number of seconds above 0 is needed"
+        raise argparse.ArgumentTypeError(msg)
+    return number
+
+
+def _bytes(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        msg = "a number of bytes is needed"
+        raise argparse.ArgumentTypeError(msg)
+    return number
+
+
 def _proving(parser: Parser) -> None:
     _named_files(parser)
-    parser.add_argument("--timeout", metavar="SECONDS", type=float, default=2.0, help="for each question (default: 2)")
-    parser.add_argument("--max-size", metavar="BYTES", type=int, help="the payload that the link below carries at most")
+    parser.add_argument(
+        "--timeout", metavar="SECONDS", type=_positive, default=2.0, help="for each question (default: 2)"
+    )
+    parser.add_argument(
+        "--max-size", metavar="BYTES", type=_bytes, help="the payload that the link below carries at most"
+    )
     parser.add_argument("--below", metavar="NAMES", help="the guarantees of what is below: `ordered,reliable`, or ``")
     parser.add_argument("--no-cache", action="store_true", help="ask everything anew, and remember nothing")
 

@@ -10,6 +10,7 @@ from attrs import evolve
 from bertha_ir.cli.output import say_json, table
 from bertha_ir.cli.status import DONE, NO, UNSETTLED, UsageError
 from bertha_ir.cli.stream import complain, say
+from bertha_ir.frontend.guarantees import GUARANTEES
 from bertha_ir.frontend.load import load_uses
 from bertha_ir.passes.smt.answer import Refuted
 from bertha_ir.passes.smt.cache import Cache, default_folder
@@ -32,24 +33,42 @@ EXITS: dict[Status, int] = {"proved": DONE, "refuted": NO, "unknown": UNSETTLED}
 
 def run(parsed: argparse.Namespace) -> int:
     """Print the verdict on two chains, on the rules of the files, or on every pair of the library."""
+    _check_usage(parsed)
     if parsed.all:
         from bertha_ir.cli.matrix import run_all  # noqa: PLC0415  (only where it is wanted)
 
         return run_all(parsed)
     if parsed.rule is not None:
         return _rule(parsed)
-    if len(parsed.chains) != 2:  # noqa: PLR2004  (A and B)
-        message = "two chains are needed, such as 'count(by = ipv4.dscp)' 'firewall(deny = [10.0.0.0/8])'"
-        raise UsageError(message, "see `bertha prove --help`")
     specification, (first, second) = load_uses(parsed.file, parsed.chains)
+    if transport := next((i for i in (*first, *second) if i.chunnel.transport is not None), None):
+        message = f"`{transport.chunnel.name}` is a transport: it ends a stack, and trades places with nothing"
+        raise UsageError(message, "ask about chunnels above it")
     verdict = prover_of(parsed, specification).commute(first, second, parsed.equivalence)
     above, below = parsed.chains
     return say_verdict(verdict, f"{above} |> {below}", f"{below} |> {above}", parsed)
 
 
+def _check_usage(parsed: argparse.Namespace) -> None:
+    """Refuse options that do not go together."""
+    hint = "see `bertha prove --help`"
+    if parsed.rule is not None and (parsed.all or parsed.chains):
+        message = "--rule names all there is to prove: neither --all nor chains go with it"
+        raise UsageError(message, hint)
+    if parsed.markdown and (not parsed.all or parsed.json):
+        message = "--markdown is a form of --all alone"
+        raise UsageError(message, hint)
+    if parsed.rule is None and not parsed.all and len(parsed.chains) != 2:  # noqa: PLR2004  (A and B)
+        message = "two chains are needed, such as 'count(by = ipv4.dscp)' 'firewall(deny = [10.0.0.0/8])'"
+        raise UsageError(message, hint)
+
+
 def prover_of(parsed: argparse.Namespace, specification: Specification) -> Prover:
     """Return a prover with the command line's options."""
     below = None if parsed.below is None else frozenset(parsed.below.replace(",", " ").split())
+    if unknown := sorted((below or frozenset()) - GUARANTEES.keys()):
+        message = f"no guarantee is called `{unknown[0]}`"
+        raise UsageError(message, f"guarantees: {', '.join(GUARANTEES)}")
     prover = Prover(specification, int(1000 * parsed.timeout), parsed.max_size, below)
     if parsed.no_cache:
         return prover

@@ -120,11 +120,33 @@ def test_laws(tmp_path, capsys):
     assert (status, [law["status"] for law in data["laws"]]) == (1, ["proved", "refuted"])
 
 
-@pytest.mark.parametrize("arguments", [["prove"], ["prove", COUNT], ["prove", COUNT, COUNT, COUNT]])
-def test_two_chains_are_needed(arguments, capsys):
-    """Anything else is wrong usage."""
-    assert main(arguments) == 2
-    assert "two chains" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ([], "two chains"),
+        ([COUNT], "two chains"),
+        ([COUNT, COUNT, COUNT], "two chains"),
+        ([COUNT, "--rule", "x"], "neither --all nor chains"),
+        (["--all", "--rule", "x"], "neither --all nor chains"),
+        ([COUNT, FIREWALL, "--markdown"], "--all alone"),
+        (["--all", "--markdown", "--json"], "--all alone"),
+        ([COUNT, "udp(1)"], "`udp` is a transport"),
+        ([COUNT, FIREWALL, "--below", "order"], "no guarantee is called `order`"),
+    ],
+)
+def test_what_does_not_go_together_is_wrong_usage(arguments, why, capsys):
+    """One line says what, and the status is 2."""
+    assert main(["prove", *arguments]) == 2
+    assert why in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", [("--timeout", "0"), ("--timeout", "nan"), ("--timeout", "x"), ("--max-size", "-1")])
+def test_numbers_that_make_no_sense_are_wrong_usage(option, capsys):
+    """Argument by argument."""
+    with pytest.raises(SystemExit) as caught:
+        main(["prove", COUNT, FIREWALL, *option])
+    assert caught.value.code == 2
+    assert f"argument {option[0]}" in capsys.readouterr().err
 
 
 def test_a_mistake_in_a_chain_is_underlined(capsys):

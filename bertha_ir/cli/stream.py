@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -16,12 +17,24 @@ class OutputError(Exception):
         self.stream = stream
 
 
+class _Closed(io.StringIO):
+    """A standard output that was closed before we began: an answer fails when it is sent, as on a full disk."""
+
+    name = "<stdout>"
+
+    def flush(self) -> None:
+        if self.getvalue():
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+
 def prepare() -> None:
-    """Let characters that a terminal's encoding lacks be spelled out, and a stream that was closed lead nowhere."""
-    for name in ("stdout", "stderr"):
+    """Let characters that a terminal's encoding lacks be spelled out, and a standard error that was closed lead
+    nowhere: what a command found, its status says too.
+    """
+    for name, stands_in in (("stdout", _Closed), ("stderr", io.StringIO)):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, io.StringIO())
+            setattr(sys, name, stands_in())
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
@@ -53,6 +66,9 @@ def flush() -> None:
 
 def discard(stream: TextIO) -> None:
     """Let a stream lead nowhere, so that what it still holds cannot fail again when Python exits."""
+    if isinstance(stream, _Closed):
+        stream.truncate(0)
+        return
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

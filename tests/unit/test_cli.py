@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from project import ROOT
 
 from bertha_ir import __version__, api
 from bertha_ir.cli.arguments import make_parser
@@ -119,6 +120,7 @@ def test_examples_of_the_help_parse() -> None:
         ["check"],
         ["--vers"],
         ["compile", "f", "-o", ""],
+        ["plan", "--json"],
         ["compile", "f", "--check", ""],
         ["compile", "f"],
         ["compile", "f", "-o", "x", "--check", "y"],
@@ -319,12 +321,28 @@ def test_closed_pipe_is_quiet(arguments, name: str) -> None:
     assert (result.returncode, result.stdout or b"", result.stderr or b"") == (141, b"", b"")
 
 
-@pytest.mark.parametrize("closed", ["1", "2"])
-def test_closed_stream_is_no_crash(closed: str) -> None:
-    """A command whose standard output or error was closed before it began does its work."""
-    line = f'"$0" -c "$1" passes {closed}>&-'
-    result = subprocess.run(["sh", "-c", line, sys.executable, START], capture_output=True, text=True, check=False)
-    assert (result.returncode, result.stderr) == (0, "")
+def closing(number: int, *arguments: str) -> tuple[int, str, str]:
+    """Status, output and errors of a command that is started with a stream closed."""
+    line = f'"$0" "$@" {number}>&-'
+    result = subprocess.run(
+        ["sh", "-c", line, sys.executable, "-c", START, *arguments], capture_output=True, text=True, check=False
+    )
+    return result.returncode, result.stdout, result.stderr
+
+
+@pytest.mark.parametrize("command", ["passes", "--help"])
+def test_answer_to_a_closed_output_is_a_failure(command: str) -> None:
+    """A command whose standard output was closed before it began does not claim success."""
+    line = "bertha: error: the answer cannot be written: [Errno 9] Bad file descriptor\n"
+    assert closing(1, command) == (1, "", line)
+
+
+def test_closed_stream_that_nothing_is_written_to_is_no_failure() -> None:
+    """Without an answer there is nothing to lose; with standard error closed, the answer and the status say all."""
+    assert closing(1, "check", str(ROOT / "tests/meta/readme.chunnel"))[0] == 1
+    assert closing(1, "check", str(ROOT / "examples/kv_shard/kv.chunnel")) == (0, "", "")
+    status, out, _ = closing(2, "passes")
+    assert (status, out.startswith("passes")) == (0, True)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a device of Linux")

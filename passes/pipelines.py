@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 PASSES: Registry[type[Pass]] = Registry("pass", "bertha_ir.passes")
 PASSES.add("rules", "bertha_ir.passes.rules:Rules")
+PASSES.add("eliminate", "bertha_ir.passes.eliminate:Eliminate")
 PASSES.add("expand", "bertha_ir.passes.expand:Expand")
 PASSES.add("canonicalize", "bertha_ir.passes.canonicalize:Canonicalize")
 PASSES.add("undo", "bertha_ir.passes.undo:Undo")
@@ -18,11 +19,11 @@ PASSES.add("place", "bertha_ir.passes.place:Place")
 PASSES.add("lower", "bertha_ir.passes.lower:Lower")
 
 PIPELINES = {
-    # Rules speak of uses, which expanding turns into ops. Undo reads the constants that canonicalize has made of
-    # destinations; placing reads what undo has added.
-    "default": "rules,expand,canonicalize,undo,place,lower",
+    # Rules and elimination speak of uses, which expanding turns into ops. Undo reads the constants that canonicalize
+    # has made of destinations; placing reads what undo has added.
+    "default": "rules,eliminate,expand,canonicalize,undo,place,lower",
     # As written: nothing is simplified. For finding out which pass an error comes from.
     "no-opt": "expand,undo,place,lower",
     # Up to the plan, for looking at it.
-    "plan": "rules,expand,canonicalize,undo,place",
+    "plan": "rules,eliminate,expand,canonicalize,undo,place",
 }

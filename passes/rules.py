@@ -12,7 +12,7 @@ from bertha_ir.diagnostics import Collector, Label
 from bertha_ir.interpreter.evaluate import constant
 from bertha_ir.passes.base import Module, Pass
 from bertha_ir.passes.codes import CH215RuleNotProved, CH216RulesLoop
-from bertha_ir.plan import LedgerEntry
+from bertha_ir.passes.rewriting import Rewrites
 from bertha_ir.spec import SecretArgument
 from bertha_ir.walk import transform, walk
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bertha_ir.passes.base import Context, Fact
-    from bertha_ir.passes.smt.obligations import Obligation, Verdict
+    from bertha_ir.passes.smt.obligations import Verdict
     from bertha_ir.spec import Argument, Direction, Instance, Rule, Specification, Stack
 
 FUEL = 64
@@ -45,13 +45,10 @@ class Rules(Pass):
         """Return the module with rewritten stacks, and the ledger of what was rewritten."""
         if not module.specification.rules:
             return module
-        collector = Collector()
-        rewriter = _Rewriter(module.specification, collector)
+        rewriter = _Rewriter(module.specification, Collector(), Rewrites(module.specification))
         stacks = tuple(rewriter.stack(stack) for stack in module.specification.stacks)
-        collector.check()
-        ledger = {name: tuple(entries) for name, entries in rewriter.ledger.items()}
-        specification = evolve(module.specification, stacks=stacks)
-        return evolve(module, specification=specification, ledger=ledger, certificates=rewriter.certificates)
+        rewriter.collector.check()
+        return rewriter.rewrites.onto(module, stacks)
 
 
 @frozen
@@ -67,8 +64,7 @@ class _Match:
 class _Rewriter:
     specification: Specification
     collector: Collector
-    ledger: dict[str, list[LedgerEntry]] = field(factory=dict)
-    certificates: dict[str, str] = field(factory=dict)
+    rewrites: Rewrites
     _verdicts: dict[str, Verdict] = field(factory=dict)
 
     def stack(self, stack: Stack) -> Stack:
@@ -84,7 +80,9 @@ class _Rewriter:
             if len(used) > FUEL:
                 self._refuse_loop(direction, used)
                 return direction
-            self._note(stack, direction, match.rule, verdict)
+            left, right = (" |> ".join(i.chunnel.name for i in side) for side in (match.rule.left, match.rule.right))
+            what = f"{direction.name}: {left} becomes {right}, rule {match.rule.name}"
+            self.rewrites.note(stack.name, what, verdict)
             direction = evolve(direction, instances=_replaced(match, direction.instances))
         return direction
 
@@ -92,10 +90,7 @@ class _Rewriter:
         """Return the prover's verdict on a rule, and report it the first time if it is no proof."""
         if rule.name in self._verdicts:
             return self._verdicts[rule.name]
-        from bertha_ir.passes.smt.cache import Cache, default_folder  # noqa: PLC0415  (start-up time: few have rules)
-        from bertha_ir.passes.smt.obligations import Prover  # noqa: PLC0415
-
-        verdict = Prover(self.specification, solver=Cache(default_folder())).rule(rule)
+        verdict = self.rewrites.prover.rule(rule)
         self._verdicts[rule.name] = verdict
         if verdict.status != "proved":
             part = verdict.decisive
@@ -109,22 +104,6 @@ class _Rewriter:
         names = ", ".join(f"`{name}`" for name in sorted(set(used[-4:])))
         message = f"rules go round in circles here: {names}"
         self.collector.add(CH216RulesLoop, message, direction.span, "leave one of them out, or give it a condition")
-
-    def _note(self, stack: Stack, direction: Direction, rule: Rule, verdict: Verdict) -> None:
-        left, right = (" |> ".join(i.chunnel.name for i in side) for side in (rule.left, rule.right))
-        what = f"{direction.name}: {left} becomes {right}, rule {rule.name}"
-        for part in (p for p in verdict.parts if p.question is not None):
-            self.ledger.setdefault(stack.name, []).append(self._entry(what, verdict, part))
-
-    def _entry(self, what: str, verdict: Verdict, part: Obligation) -> LedgerEntry:
-        from bertha_ir.passes.smt.answer import Proved  # noqa: PLC0415  (as in `_verdict`)
-
-        answer = part.answer
-        assert isinstance(answer, Proved)  # noqa: S101  INVARIANT: all parts of a proved verdict are
-        if answer.name is not None and answer.certificate is not None:
-            self.certificates[answer.name] = answer.certificate
-        detail = f"{part.part}: {answer.reason}"
-        return LedgerEntry(what, verdict.equivalence, "proved", answer.by, detail, answer.name)
 
 
 def _word(verdict: Verdict) -> str:
@@ -178,7 +157,7 @@ def _admits(rule: Rule, bound: Bound) -> bool:
 
 def _replaced(match: _Match, chain: tuple[Instance, ...]) -> tuple[Instance, ...]:
     """Return a chain with a rule's right side for its left; what the rule keeps keeps its name, and so its state."""
-    from bertha_ir.passes.smt.obligations import matched  # noqa: PLC0415  (as in `_verdict`)
+    from bertha_ir.passes.smt.obligations import matched  # noqa: PLC0415  (start-up time: z3)
 
     rule, behind = match.rule, match.first + len(match.rule.left)
     here = chain[match.first : behind]

@@ -238,6 +238,27 @@ def test_ops_that_may_not_trade_places_keep_their_order():
     assert not [entry for entry in built.plans[0].ledger if "after firewall" in entry.rewrite]
 
 
+@pytest.mark.parametrize(
+    ("request_", "left"),
+    [
+        ("firewall([10.0.0.0/8]) |> firewall([10.1.0.0/16])", ["firewall"]),
+        ("firewall([10.1.0.0/16]) |> firewall([10.0.0.0/8])", ["firewall_2"]),
+        ("firewall([10.1.0.0/16]) |> firewall([10.2.0.0/16])", ["firewall", "firewall_2"]),
+        ("tag(Query.odd, 1) |> tag(Query.odd, 2) |> tag(Query.odd, 3)", ["tag_3"]),
+        ("tag(Query.odd, 1) |> tag(Query.kind, 1)", ["tag", "tag_2"]),
+        ("count(Query.odd) |> count(Query.odd)", ["count", "count_2"]),
+        ('encrypt(secret("k")) |> encrypt(secret("k"))', ["encrypt", "encrypt_2"]),
+        ("shard(Query.wide, [a, c]) |> shard(Query.wide, [a, c])", ["shard"]),
+    ],
+)
+def test_what_a_neighbour_does_is_left_out(request_, left):
+    """Only what shows nowhere, no counter and no codec; the ledger has a certificate for each."""
+    built = compiled(f"{request_} |> udp(4242)", site="", pipeline="rules,eliminate")
+    (stack,) = dict(built.snapshots)["after eliminate"].stacks
+    assert [i.id for i in stack.directions[0].instances][:-1] == left
+    assert len(built.certificates) == request_.count("|>") + 1 - len(left)
+
+
 def test_a_move_that_is_refuted_is_refused_with_a_message():
     """What lies behind `compress` is no key: a message goes elsewhere."""
     got = error("shard(key = Query.wide, shards = [a, c]) |> compress |> udp(4242)")
@@ -297,7 +318,7 @@ def test_every_checksum_that_covers_a_field_is_fixed():
 def test_a_pipeline_prints_and_parses_back():
     """Pipelines are data."""
     text = str(parse_pipeline("default"))
-    assert text == "rules,expand,canonicalize,undo,place,lower"
+    assert text == "rules,eliminate,expand,canonicalize,undo,place,lower"
     assert str(parse_pipeline(text)) == text
 
 
@@ -313,7 +334,7 @@ def test_a_pipeline_that_does_not_fit_together_is_refused(text):
 def test_every_stage_prints_and_parses_back(folder):
     """What any pass makes of the examples round-trips through the textual IR."""
     built = api.build(sorted(folder.glob("*.chunnel")))
-    assert len(built.snapshots) == 7
+    assert len(built.snapshots) == 8
     for name, value in built.snapshots:
         assert parse_ir(print_ir(value)) == value, name
 

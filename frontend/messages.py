@@ -16,7 +16,7 @@ from bertha_ir.frontend.codes import (
     CH032DoesNotFit,
 )
 from bertha_ir.frontend.names import Names, check_names, unknown
-from bertha_ir.frontend.suggest import shorten, shown
+from bertha_ir.frontend.suggest import counted, shorten, shown
 from bertha_ir.frontend.types import TypeReader
 from bertha_ir.message import Checksum, Fixed, Length, Message, MessageField, Parent, Rule
 from bertha_ir.types import BYTES, U16, Bits, Bytes, bit_width
@@ -66,8 +66,8 @@ def _fields(declaration: tree.Message, names: Names) -> tuple[MessageField, ...]
             collector.add(CH025TailNotLast, message, field.span, "move it to the end, or write its size: `bytes[n]`")
     bits = sum(bit_width(f.type) or 0 for f in fields)
     if bits % 8 and len(fields) == len(declaration.fields):
-        message = f"the fixed part of `{declaration.name.text}` is {bits} bits, not a whole number of bytes"
-        hint = f"add a reserved field of {8 - bits % 8} bits"
+        message = f"the fixed part of `{declaration.name.text}` is {counted(bits, 'bit')}, not a whole number of bytes"
+        hint = f"add a reserved field of {counted(8 - bits % 8, 'bit')}"
         collector.add(CH024NotWholeBytes, message, declaration.name.span, hint)
     return fields if len(collector.found) == before else None
 

@@ -69,6 +69,8 @@ def report(error: UnexpectedInput, source: SourceFile, piece: Piece, collector: 
         message, span = f"`{shorten(found)}` cannot stand here", Span(source, at, at + length)
     listed = [*expected[:_LISTED], *(["…"] if len(expected) > _LISTED else [])]
     hint = f"expected {' or '.join(listed)}" if listed else "remove it"
+    if found == "=" and "COMPARE" in accepted:
+        hint = "did you mean `==`?"
     collector.add(CH005Unexpected, message, span, hint)
 
 

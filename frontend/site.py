@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, cast, get_args
 
 from bertha_ir.frontend import tree
 from bertha_ir.frontend.attributes import DEVICE, LINK, attributes, check_shared
-from bertha_ir.frontend.codes import CH080UnknownKind, CH082NoKernel, CH083UnknownEnd, CH085NothingToPrefer
+from bertha_ir.frontend.codes import (
+    CH012UnknownName,
+    CH080UnknownKind,
+    CH082NoKernel,
+    CH083UnknownEnd,
+    CH085NothingToPrefer,
+)
 from bertha_ir.frontend.guarantees import guarantees
 from bertha_ir.frontend.names import Names, duplicate, unknown
 from bertha_ir.frontend.suggest import nearest_or_all
@@ -15,6 +21,7 @@ from bertha_ir.spec import Demand, Deny, Device, DeviceKind, Link, Policy, Prefe
 if TYPE_CHECKING:
     from bertha_ir.frontend.ast import Name
 
+ALONE = "no file declares a stack; a site goes with a specification: `bertha check SPECIFICATION --site SITE`"
 KINDS = get_args(DeviceKind)
 LINKS = ("ethernet", "loopback", "pcie")
 
@@ -108,7 +115,8 @@ def _chunnel(rule: tree.Deny | tree.ChooseAmong, names: Names) -> str:
 def _runs(node: tree.Run, names: Names) -> Runs:
     stack = names.stacks.get(node.stack.text)
     if stack is None:
-        unknown("stack", node.stack.text, node.stack.span, names.stacks, names.collector)
+        hint = nearest_or_all(node.stack.text, names.stacks, "stack") if names.stacks else ALONE
+        names.collector.add(CH012UnknownName, f"no stack is called `{node.stack.text}`", node.stack.span, hint)
     elif node.end.text not in (ends := [e.text for e in stack.ends]):
         hint = nearest_or_all(node.end.text, ends, "end")
         message = f"`{node.stack.text}` has no end `{node.end.text}`"

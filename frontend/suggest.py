@@ -35,6 +35,11 @@ def shown(node: Placed) -> str:
     return shorten(node.span.text)
 
 
+def counted(number: int, what: str) -> str:
+    """Return `1 bit`, `2 bits`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return "did you mean `…`?", or None when nothing known is near."""
     candidates = [k for k in known if abs(len(k) - len(name)) <= len(name)][:_CONSIDERED]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -20,8 +21,14 @@ class Parser(argparse.ArgumentParser):
     """argparse with whole option names only, and errors of one line and a hint."""
 
     def error(self, message: str) -> NoReturn:
-        """Print what is wrong and where help is; exit with 2."""
-        self.exit(USAGE, f"{self.prog}: error: {message}\nhint: see `{self.prog} --help`\n")
+        """Print what is wrong, the nearest word that is right, and where help is; exit with 2."""
+        near = ""
+        if found := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message):
+            from difflib import get_close_matches  # noqa: PLC0415  (a mistake may take longer than an answer)
+
+            known = re.findall(r"'(.*?)'", found[2])
+            near = "".join(f"did you mean `{word}`? " for word in get_close_matches(found[1], known, n=1))
+        self.exit(USAGE, f"{self.prog}: error: {message}\nhint: {near}see `{self.prog} --help`\n")
 
 
 def make_parser() -> Parser:

@@ -106,6 +106,17 @@ def test_language_reference_names_the_library() -> None:
     assert not [n for n in names if not re.search(rf"\b{n}\b", text)]
 
 
+def test_language_reference_has_the_librarys_parameters() -> None:
+    """Each chunnel of the library stands in the reference with its parameters, as they are declared."""
+    text = text_of(ROOT / "docs" / "language.md")
+    used = {
+        c.name: f"`{c.name}({', '.join(' '.join(p.span.text.split()) for p in c.parameters if p.span)})`"
+        for c in load(()).chunnels
+    }
+    assert not [signature for signature in used.values() if signature not in text]
+    assert "shards: list[endpoint; 1..64]" in used["shard"]
+
+
 def test_json_reference_names_every_key() -> None:
     """Every key of a manifest, a plan and a diagnostic is in the reference."""
     text = text_of(ROOT / "docs" / "json.md")

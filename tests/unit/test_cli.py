@@ -112,6 +112,15 @@ def test_examples_of_the_help_parse() -> None:
             assert make_parser().parse_args(example.split()[1:]).command == command
 
 
+def test_the_nearest_word_is_offered(capsys: pytest.CaptureFixture[str]) -> None:
+    """For a command, and for a choice of an option; a word that is near none has no offer."""
+    for arguments, word in ((["chek"], "check"), (["ir", "f", "--stage", "plant"], "plan"), (["zzz"], None)):
+        with pytest.raises(SystemExit):
+            main(arguments)
+        hint = capsys.readouterr().err.splitlines()[1]
+        assert hint.startswith(f"hint: did you mean `{word}`? see `bertha" if word else "hint: see `bertha")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -16,7 +16,7 @@ from bertha_ir.passes.costs import MESSAGE_BYTES, crossings, op_latency
 from bertha_ir.passes.destinations import addresses, rewrites
 from bertha_ir.passes.grounds import Grounds
 from bertha_ir.passes.guarantees import check_demands
-from bertha_ir.passes.search import Choice, Task, cheapest
+from bertha_ir.passes.search import Choice, Step, Task, TooManyOrdersError, cheapest, in_written_order
 from bertha_ir.passes.topology import path_of
 from bertha_ir.plan import Assumption, Binding, LedgerEntry, Plan, Refusal
 from bertha_ir.stack import connect
@@ -73,12 +73,14 @@ class _Planner:
         check_demands(stack, path, specification.site, self.collector)
         bindings: list[Binding] = []
         refusals: list[Refusal] = []
+        notes: list[Assumption] = []
         ledger: list[LedgerEntry] = [*self.module.ledger.get(stack.name, ())]
         graphs = self.module.directions(stack.name)
         for graph in sorted(graphs, key=lambda g: g.direction):
             back = next((g for g in graphs if g.direction != graph.direction), None)
             placing = _Placing(graph, self._sites(graph, back, path), self.collector)
             self.orders[graph] = placing.run(bindings, refusals)
+            notes += placing.notes
             ledger += [entry for op in _path_ops(graph) for entry in ledger_of(op, graph, self.grounds)]
             ledger += [self.grounds.of(*pair, graph).entry(graph) for pair in _traded(graph, self.orders[graph])]
         for graph in graphs:
@@ -86,7 +88,7 @@ class _Planner:
         return Plan(
             stack.name, stack.ends, path.hosts if specification.site.devices else (None, None), graphs[0].service,
             tuple(s.name for s in path.stops), tuple(bindings), tuple(refusals), crossings(path, model),
-            tuple(ledger), (*_assumptions(specification), *_forwarding(graphs, bindings)),
+            tuple(ledger), (*_assumptions(specification), *notes, *_forwarding(graphs, bindings)),
             MESSAGE_BYTES, self.context.cost_model_name,
             hashlib.sha256(print_ir(stack).encode()).hexdigest(),
         )  # fmt: skip
@@ -145,6 +147,7 @@ class _Placing:
     graph: Graph
     sites: Sites
     collector: Collector
+    notes: list[Assumption] = field(factory=list)
 
     def run(self, bindings: list[Binding], refusals: list[Refusal]) -> tuple[Op, ...]:
         """Bind the path ops; return them in the order in which they are to run."""
@@ -157,7 +160,7 @@ class _Placing:
                 self._nowhere(op, refused)
                 return ops
             options.append(found)
-        steps = cheapest([self._task(ops, number, options[number]) for number in range(len(ops))])
+        steps = self._search([self._task(ops, number, options[number]) for number in range(len(ops))])
         if steps is None:
             self._out_of_order(ops, options)
             return ops
@@ -169,6 +172,14 @@ class _Placing:
                 if active or candidate.index in standby:
                     bindings.append(self._binding(op, candidate, active=active))
         return tuple(ops[step.task] for step in steps)
+
+    def _search(self, tasks: list[Task]) -> tuple[Step, ...] | None:
+        try:
+            return cheapest(tasks)
+        except TooManyOrdersError:
+            note = f"the {self.graph.direction}'s {len(tasks)} path ops keep their written order: too many others"
+            self.notes.append(Assumption(note, "compiler", "costs"))
+            return cheapest(in_written_order(tasks))
 
     def _task(self, ops: tuple[Op, ...], number: int, found: tuple[Candidate, ...]) -> Task:
         """Return what the search must know of an op. What follows a rewrite of `dst` stays with it: another device

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 Key = tuple[int, float, int, int]
 """What is made least, in this order: ranks, nanoseconds, ops out of their written order, stops passed."""
+
+
+STATES = 5000
+"""States of one length that the search goes through: about a second."""
 
 
 @frozen
@@ -53,9 +57,21 @@ class _Way:
     pinned: bool
 
 
+class TooManyOrdersError(Exception):
+    """The ops are too loose: more sets of done ops than `STATES`."""
+
+
+def in_written_order(tasks: Sequence[Task]) -> tuple[Task, ...]:
+    """Return the same ops, each after all that are written before it."""
+    return tuple(evolve(task, after=frozenset(range(number))) for number, task in enumerate(tasks))
+
+
 def cheapest(tasks: Sequence[Task]) -> tuple[Step, ...] | None:
     """Return all ops in an order that keeps what must be kept, stops never going back, least by `Key`; None when there
     is no such order.
+
+    Raises:
+        TooManyOrdersError: the search would take too long; `in_written_order` is always short.
     """
     level: dict[tuple[frozenset[int], int], _Way] = {(frozenset(), 0): _Way((0, 0.0, 0, 0), (), pinned=False)}
     for _ in tasks:
@@ -66,6 +82,8 @@ def cheapest(tasks: Sequence[Task]) -> tuple[Step, ...] | None:
                 place = (done | {step.task}, step.choice.stop)
                 if place not in reached or after.key < reached[place].key:
                     reached[place] = after
+            if len(reached) > STATES:
+                raise TooManyOrdersError
         level = reached
     ends = sorted(level.values(), key=lambda way: way.key)
     return ends[0].steps if ends else None

@@ -230,6 +230,14 @@ def test_ops_trade_places_where_policy_is_then_kept_and_it_is_proved():
     assert [o.id for o in graph(built, "undo").chain()][:2] == ["tag.packet", "firewall.packet"]
 
 
+def test_many_ops_that_could_trade_places_keep_their_written_order():
+    """Sixteen filters: the plan says that other orders were not tried."""
+    filters = " |> ".join(f"quiet({n})" for n in range(16))
+    quiet = "chunnel quiet(n: u16) { on packet(m) { if m.src.port == n { drop; } } }"
+    (plan,) = compiled(f"{filters} |> udp(4242)", more=quiet).plans
+    assert "keep their written order" in " ".join(a.text for a in plan.assumptions)
+
+
 def test_ops_that_may_not_trade_places_keep_their_order():
     """A counter before a filter counts what the filter drops, wherever policy would like them to be."""
     built = compiled("count(Query.odd) |> firewall([10.9.0.0/16]) |> udp(4242)", site=SITE + POLICY)

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from bertha_ir.passes.search import Choice, Step, Task, cheapest
+from bertha_ir.passes.search import Choice, Step, Task, TooManyOrdersError, cheapest, in_written_order
 
 
 def key(steps: tuple[Step, ...]):
@@ -58,6 +58,15 @@ def test_the_search_equals_trying_everything(group):
         if found is not None:
             assert allowed(found, tasks), seed
             assert key(found) == tried(tasks), seed
+
+
+def test_ops_that_are_too_loose_are_not_searched_for_ever():
+    """Thirty ops without any order: said at once, and their written order is there to fall back on."""
+    tasks = [Task((Choice(1, 0, 1.0), Choice(2, 0, 2.0)), frozenset(), pins=False) for _ in range(30)]
+    with pytest.raises(TooManyOrdersError):
+        cheapest(tasks)
+    found = cheapest(in_written_order(tasks))
+    assert [step.task for step in found] == list(range(30))
 
 
 def test_forty_ops_that_must_keep_most_of_their_order():

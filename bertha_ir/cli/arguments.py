@@ -41,7 +41,7 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"bertha {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_check, _compile, _plan, _ir, _explain, _effects, _prove, _laws, _passes, _targets):
+    for add in (_check, _compile, _plan, _ir, _explain, _effects, _prove, _laws, _passes, _targets, _cost_models):
         add(commands)
     return parser
 
@@ -217,3 +217,14 @@ def _passes(commands: Commands) -> None:
 
 def _targets(commands: Commands) -> None:
     _command(commands, "targets", "list the backends and what they run", "bertha targets", "bertha targets --json")
+
+
+def _cost_models(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "cost-models",
+        "list the cost models, or check one",
+        "bertha cost-models",
+        "bertha cost-models --check ./mine.py:MyModel",
+    )
+    parser.add_argument("--check", metavar="NAME", help="say what this one breaks of what a cost model must keep")

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(parsed: argparse.Namespace) -> int:
     try:
-        code: int = import_module(f"bertha_ir.cli.{parsed.command}").run(parsed)
+        code: int = import_module(f"bertha_ir.cli.{parsed.command.replace('-', '_')}").run(parsed)
     except stream.OutputError:
         raise
     except status.UsageError as error:

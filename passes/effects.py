@@ -12,11 +12,14 @@ from attrs import frozen
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
+from bertha_ir.message import Fixed
 from bertha_ir.primitives import PRIMITIVES
 from bertha_ir.walk import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from bertha_ir.message import Message
 
 Sent = Literal["reply", "emit", "clone"]
 _SENT: dict[type, Sent] = {s.Reply: "reply", s.Emit: "emit", s.Clone: "clone"}
@@ -55,12 +58,16 @@ class Effects:
         return not (self.writes or self.state_writes or self.may_end or self.sent)
 
 
-def effects(body: s.Body) -> Effects:
-    """Return the effects of a body."""
+def effects(body: s.Body, messages: Iterable[Message] = ()) -> Effects:
+    """Return the effects of a body. `messages`: those whose fixed fields count as read, too, by who reads others of the
+    message: it is skipped where they do not hold.
+    """
     nodes = tuple(walk(body))
+    laid = {node.header for node in nodes if isinstance(node, e.Field)}
+    demanded = {f"{m.name}.{f.name}" for m in messages if m.name in laid for f in m.rules(Fixed)}
     calls = {node.primitive for node in nodes if isinstance(node, e.Call)}
     return Effects(
-        frozenset(location for node in nodes for location in _reads(node)),
+        frozenset(location for node in nodes for location in _reads(node)) | demanded,
         frozenset(location for node in nodes for location in _writes(node)),
         frozenset(name for node in nodes for name in _state_reads(node)),
         frozenset(node.state for node in nodes if isinstance(node, s.Store | s.Delete)),

@@ -47,11 +47,15 @@ def chain_of(
     message meets them; whether they can read there what they read is not checked.
 
     `known` keeps the ops that were made, for further chains above the same transport.
+
+    Raises:
+        BerthaError: an argument is one that no table can hold.
     """
     direction = Direction("request", instances)
     stack = Stack("", ("sender", "receiver"), (direction,))
-    expansion = _Expansion(specification, stack, direction, Collector(), known)
-    ops, layouts = expansion._chain()  # noqa: SLF001  (the same file)
+    collector = Collector()
+    ops, layouts = _Expansion(specification, stack, direction, collector, known)._chain()  # noqa: SLF001  (the same file)
+    collector.check()
     return tuple((op, layout) for op, layout in zip(ops, layouts, strict=False) if op.transport is None)
 
 

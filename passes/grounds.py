@@ -49,7 +49,7 @@ class Grounds:
         return self._known[key]
 
     def _found(self, op: Op, over: Op, graph: Graph) -> Ground:
-        ours, theirs = effects(op.body), effects(over.body)
+        ours, theirs = (effects(o.body, self.specification.messages) for o in (op, over))
         why = independent(ours, theirs)
         if why is not None:
             return self._proved(op, over, graph, why)

@@ -67,7 +67,7 @@ class Packet:
         if header == ADDRESS:
             end = self.src if name.startswith("src") else self.dst
             return end[name.endswith("port")]
-        if header in self.outside:
+        if self._is_outside(header):
             return self.outside[header][name]
         layout = self.layouts[header]
         field = layout.field(name)
@@ -79,13 +79,17 @@ class Packet:
         if header == ADDRESS:
             self._write_address(name, int(value))
             return
-        if header in self.outside:
+        if self._is_outside(header):
             self.outside[header][name] = value
             return
         layout = self.layouts[header]
         number = int.from_bytes(value, "big") if isinstance(value, bytes) else value
         start = 8 * self.at[header] + layout.bit_offset(name)
         set_bits(self.data, start, layout.field(name).width, number)
+
+    def _is_outside(self, header: str) -> bool:
+        """Whether a name means the network's header; not once a header of the same name was pushed."""
+        return header in self.outside and header not in self.at
 
     def _write_address(self, name: str, value: int) -> None:
         which, part = name.split("_")

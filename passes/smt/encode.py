@@ -34,7 +34,7 @@ class Encoding:
 
     def assertions(self) -> list[z3.BoolRef]:
         """Return all that must be satisfied."""
-        return [*self.world.facts.known, self.formula]
+        return [*self.world.facts.known, *self.world.room(), self.formula]
 
 
 def encode(question: Question) -> Encoding:
@@ -129,6 +129,8 @@ def delivered_alike(left: tuple[Delivery, ...], right: tuple[Delivery, ...], wor
 
 
 def _alike(left: Delivery, right: Delivery, world: World) -> z3.BoolRef:
+    if left.outside.keys() != right.outside.keys():  # a reply has a frame of its own
+        return no()
     words = Evaluator(world, "", {})
     fields = (left.outside[h][f] == right.outside[h][f] for h in left.outside for f in left.outside[h])
     ends = words.same(left.src, right.src), words.same(left.dst, right.dst)

@@ -9,16 +9,16 @@ from attrs import frozen
 
 from bertha_ir import expr as e
 from bertha_ir.passes.smt.context import all_of, any_of, bits, no, truth, variable, word, yes
-from bertha_ir.passes.smt.path import BeyondProofError, Path, Value, World
+from bertha_ir.passes.smt.path import BeyondProofError, MeaninglessError, Path, Value, World
 from bertha_ir.passes.smt.terms import Lookup, Text, joined, text_of, text_of_bits
 from bertha_ir.primitives import PRIMITIVES
-from bertha_ir.types import BOOL, Bits, Bytes, EndpointType, Type
+from bertha_ir.types import BOOL, BYTES, Bits, Bytes, EndpointType, Type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from bertha_ir.message import Message
-    from bertha_ir.program import Table
+    from bertha_ir.program import Entry, Table
 
 SPELLED_ENTRIES = 64
 """A table with more entries than this is an uninterpreted function of its key."""
@@ -53,7 +53,10 @@ class Evaluator:
                 return self.value(ip, path), self.value(port, path)
             case e.Payload():
                 return path.packet.data
-            case e.Value():
+            case e.Value(message):
+                if path.packet.value is None:
+                    msg = f"`{message}` of a message that has only bytes"
+                    raise MeaninglessError(msg)
                 return path.packet.value
             case e.Unary(op, of):
                 return _UNARY[op](self.value(of, path))
@@ -73,7 +76,7 @@ class Evaluator:
                 return self._find(self.tables[table], (self.value(index, path),), node.type)[1]
             case e.Match(table, key, default):
                 hit, found = self._find(self.tables[table], _flat(self.value(key, path)), node.type)
-                return self._choose(hit, found, self.value(default, path))
+                return self._choose(hit, found, self._maybe(default, path))
             case e.Contains(container, key):
                 return self._contains(container, _flat(self.value(key, path)), path)
             case e.Get(state, key, type_):
@@ -83,14 +86,18 @@ class Evaluator:
     def field(self, node: e.Field, path: Path) -> z3.BitVecRef:
         """Return a field of a header: of one taken off, of the network's, or of the message where it lies."""
         packet = path.packet
-        for taken in (packet.popped, packet.outside):
-            if node.header in taken:
-                return taken[node.header][node.name]
+        if node.header in packet.popped:
+            return packet.popped[node.header][node.name]
+        if node.header in packet.outside and node.header not in packet.at:
+            return packet.outside[node.header][node.name]
         return read_bits(packet.data, *self.place(node, path))
 
     def place(self, node: e.Field, path: Path) -> tuple[int, int]:
         """Return the first bit of a field in the message, and its width."""
         message = self.world.messages[node.header]
+        if node.header not in path.packet.at:
+            msg = "a field of a message whose bytes were taken off or replaced"
+            raise BeyondProofError(msg)
         return 8 * path.packet.at[node.header] + message.bit_offset(node.name), width_of(message.field(node.name).type)
 
     def flat(self, value: Value) -> tuple[z3.ExprRef, ...]:
@@ -114,9 +121,14 @@ class Evaluator:
         return _BINARY[node.op](left, right)
 
     def _maybe(self, node: e.Expr, path: Path) -> Value:
-        """Return the value of an expression that is evaluated only sometimes, and so must leave state as it is."""
-        before = dict(path.memories)
+        """Return the value of an expression that is evaluated only sometimes, and so must leave state as it is, and
+        take nothing from outside, which is told by how often it was asked.
+        """
+        before, draws = dict(path.memories), dict(path.draws)
         value = self.value(node, path)
+        if path.draws != draws:
+            msg = "whether an op asks for time or chance depends on a value"
+            raise BeyondProofError(msg)
         if any(path.memories[name] is not memory for name, memory in before.items()):
             msg = "whether an entry of a map that evicts is read depends on a value"
             raise BeyondProofError(msg)
@@ -140,13 +152,15 @@ class Evaluator:
                 return facts.opaque(z3.If(condition, facts.term(yes), facts.term(no)))
             case (tuple(), tuple()):
                 return tuple(z3.If(condition, a, b) for a, b in zip(yes, no, strict=True))
+            case (dict(), dict()):
+                return {name: self._choose(condition, yes[name], no[name]) for name in yes}
         return z3.If(condition, yes, no)
 
     def _call(self, node: e.Call, path: Path) -> Value:
         primitive = PRIMITIVES[node.primitive]
         if "input" in primitive.laws:
             return self.world.drawn(path, self.op, node.primitive, width_of(node.type))
-        values = [self.value(a, path) for a in node.arguments]
+        values = self._given(node, path)
         if node.primitive == "pack":
             return pack(values[0], self.world.messages[node.arguments[0].type.message])  # type: ignore[union-attr]  # a record
         if isinstance(values[-1], Text):
@@ -154,9 +168,14 @@ class Evaluator:
         whole = z3.ZeroExt(-values[0].size() % 8, values[0])
         return self.world.facts.digest(node.primitive, whole)
 
+    def _given(self, node: e.Call, path: Path) -> list[Value]:
+        """Return a call's arguments; bytes of a known size are a byte string where any size is taken."""
+        pairs = zip(node.arguments, PRIMITIVES[node.primitive].arguments, strict=True)
+        return [as_text(self.value(a, path)) if wanted == BYTES else self.value(a, path) for a, wanted in pairs]
+
     def attempt(self, node: e.Call, path: Path) -> tuple[z3.BoolRef, Value]:
         """Return when a call that may fail does not, and its value then."""
-        values = [self.value(a, path) for a in node.arguments]
+        values = self._given(node, path)
         if node.primitive == "unpack":
             return unpack(values[0], self.world.messages[node.type.message])  # type: ignore[union-attr]  # a record
         return self.world.facts.attempt(node.primitive, tuple(values[:-1]), values[-1])
@@ -164,6 +183,9 @@ class Evaluator:
     def _get(self, state: str, key: tuple[z3.ExprRef, ...], type_: Type, path: Path) -> Value:
         memory, there, row = path.memories[state].get(key, self.world.facts)
         path.memories[state] = memory
+        if not row:
+            msg = f"`{state}`, whose values no state can hold"
+            raise MeaninglessError(msg)
         if isinstance(type_, EndpointType):
             return tuple(z3.If(there, part, bits(0, part.size())) for part in row)
         if type_ == Bytes():
@@ -193,7 +215,9 @@ class Evaluator:
             self.world.facts.lookups.append(Lookup(table, key, hit, tuple(row)))
         else:
             hit, row = no(), [bits(0, w) for w in widths]
-            entries = sorted(table.entries, key=lambda x: x.match[1]) if table.kind == "lpm" else table.entries[::-1]
+            entries: Sequence[Entry] = table.entries[::-1]  # of those that match, the first has the last word
+            if table.kind == "lpm":
+                entries = sorted(entries, key=lambda x: x.match[1])
             for entry in entries:
                 here = _hits(table, entry.match, key)
                 hit = any_of(hit, here)
@@ -223,6 +247,11 @@ def constant(value: e.Scalar, type_: Type) -> Value:
         case bytes(), _:
             return bits(int.from_bytes(value, "big"), 8 * len(value))
     return bits(value, width_of(type_))  # type: ignore[arg-type]  # only an int is left
+
+
+def as_text(value: Value) -> Text:
+    """Return bytes of a known size, or of any, as a byte string."""
+    return value if isinstance(value, Text) else text_of_bits(value)
 
 
 def read_bits(data: Text, first: int, width: int) -> z3.BitVecRef:

@@ -13,7 +13,7 @@ from bertha_ir.passes.smt.answer import Answer, Proved, Refuted, Unknown
 from bertha_ir.passes.smt.context import all_of, fresh, solver
 from bertha_ir.passes.smt.encode import incoming
 from bertha_ir.passes.smt.machine import Outcome, run
-from bertha_ir.passes.smt.path import BeyondProofError, World
+from bertha_ir.passes.smt.path import BeyondProofError, MeaninglessError, World
 from bertha_ir.passes.smt.search import starts
 from bertha_ir.passes.smt.solve import TIMEOUT_MS, certificate
 
@@ -29,6 +29,8 @@ def fits_still(question: Question, limit: int, timeout_ms: int = TIMEOUT_MS) -> 
     try:
         with fresh():
             answer = _asked(question, limit, timeout_ms)
+    except MeaninglessError as meaningless:
+        return Unknown(f"a body reads {meaningless}")
     except BeyondProofError as beyond:
         return _tried(question, limit, f"the encoding does not hold {beyond}")
     return answer or _tried(question, limit, "a message that z3 says does not fit was not found")
@@ -40,7 +42,7 @@ def _asked(question: Question, limit: int, timeout_ms: int) -> Answer | None:
     written, changed = (run(steps, world, packet) for steps in question.steps())
     asked = solver(timeout_ms)
     asked.add(all_of(*(_all_fit(w, limit) for w in written)), z3.Not(all_of(*(_all_fit(c, limit) for c in changed))))
-    asked.add(*world.facts.known)
+    asked.add(*world.facts.known, *world.room())
     result = asked.check()
     if result == z3.unsat:
         return Proved("z3", f"what fits into {limit} bytes still does", certificate(asked))

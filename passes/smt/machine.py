@@ -15,10 +15,11 @@ from bertha_ir import expr as e
 from bertha_ir import stmt as s
 from bertha_ir.interpreter.stack import header_of
 from bertha_ir.passes.smt.context import all_of, bits
-from bertha_ir.passes.smt.expressions import Evaluator, read_bits, width_of, write_bits
+from bertha_ir.passes.smt.expressions import Evaluator, as_text, read_bits, width_of, write_bits
 from bertha_ir.passes.smt.join import joined_paths
 from bertha_ir.passes.smt.path import BeyondProofError, Delivery, Packet, Path, World
-from bertha_ir.passes.smt.terms import Text, text_of_bits
+from bertha_ir.passes.smt.terms import Text
+from bertha_ir.primitives import PRIMITIVES
 from bertha_ir.types import Bits
 from bertha_ir.walk import walk
 
@@ -196,7 +197,7 @@ class _Runner:
             case s.Bounce():
                 path.verdict = "bounce"
             case s.Reply(payload) | s.Emit(payload):
-                path.sent.append(("reply" if isinstance(node, s.Reply) else "emit", _bytes(value(payload, path))))
+                path.sent.append(("reply" if isinstance(node, s.Reply) else "emit", as_text(value(payload, path))))
             case s.Clone(to):
                 copy = packet.copy()
                 path.sent.append(("clone", Delivery("copy", copy.data, copy.src, value(to, path), None, copy.outside)))
@@ -209,13 +210,11 @@ class _Runner:
         return [path]
 
     def _decide(self, node: e.Expr, path: Path) -> list[tuple[Path, bool]]:
-        """Return the paths on which a condition holds or not; what reads state only sometimes forks first."""
+        """Return the paths on which a condition holds or not; what leaves traces only sometimes forks first."""
         match node:
             case e.Unary("not", of):
                 return [(way, not holds) for way, holds in self._decide(of, path)]
-            case e.Binary("and" | "or" as op, left, right) if any(
-                isinstance(n, e.Get | e.Contains) for n in walk(right)
-            ):
+            case e.Binary("and" | "or" as op, left, right) if any(_leaves_traces(n) for n in walk(right)):
                 ways = self._decide(left, path)
                 open_, settled = op == "and", [(w, h) for w, h in ways if h == (op == "or")]
                 return settled + [end for w, h in ways if h == open_ for end in self._decide(right, w)]
@@ -239,7 +238,7 @@ class _Runner:
         match target:
             case e.Local(name):
                 path.locals[name] = value
-            case e.Field(header, name) if header in packet.outside:
+            case e.Field(header, name) if header in packet.outside and header not in packet.at:
                 packet.outside[header] = {**packet.outside[header], name: value}
             case e.Field():
                 first, _ = self.words.place(target, path)
@@ -250,7 +249,7 @@ class _Runner:
                 ip, port = getattr(packet, which)
                 setattr(packet, which, (ip, value) if part == "port" else (value, port))
             case e.Payload():
-                packet.data = _bytes(value)
+                packet.data, packet.at = as_text(value), {}
             case e.Value():
                 packet.value = value
             case _:
@@ -273,7 +272,7 @@ class _Runner:
         """Return the components of a value for a state, whose byte strings may be of any length."""
         components = self.world.states[node.state].values
         if len(components) == 1 and not isinstance(components[0], Bits) and components[0].size is None:
-            value = _bytes(value)
+            value = as_text(value)
         return self.words.flat(value)
 
     def _push(self, name: str, fields: tuple[tuple[str, e.Expr], ...], path: Path) -> None:
@@ -301,14 +300,13 @@ class _Runner:
                 },
             }
             packet.data = packet.data.dropped(message.size)
-            packet.at = {header: at - message.size for header, at in packet.at.items()}
+            packet.at = {header: at - message.size for header, at in packet.at.items() if at >= message.size}
             done.append(fits)
         return done
 
 
-def _reads_state(node: e.Expr) -> bool:
-    return any(isinstance(n, e.Get | e.Contains) for n in walk(node))
-
-
-def _bytes(value: Value) -> Text:
-    return value if isinstance(value, Text) else text_of_bits(value)
+def _leaves_traces(node: object) -> bool:
+    """Whether it shows later that an expression was evaluated: it read state, or was given an input."""
+    return isinstance(node, e.Get | e.Contains) or (
+        isinstance(node, e.Call) and "input" in PRIMITIVES[node.primitive].laws
+    )

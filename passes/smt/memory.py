@@ -60,9 +60,11 @@ class Cell:
     row: Row
 
     @classmethod
-    def start(cls, state: State) -> Cell:
+    def start(cls, state: State, facts: Facts) -> Cell:
         """Return the cell as it is found."""
-        return cls(state, tuple(z3.Const(f"{state.name}.{i}", sort_of(v)) for i, v in enumerate(state.values)))
+        row = tuple(z3.Const(f"{state.name}.{i}", sort_of(v)) for i, v in enumerate(state.values))
+        facts.stored(row)
+        return cls(state, row)
 
     def get(self, key: Row, facts: Facts) -> tuple[Cell, z3.BoolRef, Row]:  # noqa: ARG002  (a memory's signature)
         """Return the memory after a read, whether the entry is there, and its row."""
@@ -105,6 +107,7 @@ class Map:
             first = Map.start(self.state, self.asked, Facts())
             zeros = zip(first.rows, self.state.values, strict=True)
             empty = all_of(*(array[term] == zero(v, facts) for array, v in zeros))
+            facts.stored(tuple(array[term] for array in first.rows))
             facts.known.append(any_of(first.present[term], empty))
             facts.known.append(z3.Implies(first.present[term], first.count != 0))
         return term
@@ -173,6 +176,7 @@ class History:
     def get(self, key: Row, facts: Facts) -> tuple[History, z3.BoolRef, Row]:
         """Return the memory after a read, whether the entry is there, and its row."""
         term = self.asked.add(key_of(key))
+        facts.stored(History.start(self.state, self.asked).row(term))
         self._trace(term, facts)
         pairs = zip(self.row(term), self.state.values, strict=True)
         row = tuple(z3.If(self.holds(term), value, zero(v, facts)) for value, v in pairs)
@@ -238,8 +242,34 @@ class History:
 Memory = Cell | Map | History
 
 
+def room(state: State, asked: Asked) -> list[z3.BoolRef]:
+    """Return what holds of how many of the keys that were asked for are there at the start: there is room for them, and
+    the others are under other keys.
+    """
+    keys = list(asked.keys.values())
+    if not state.keys or not keys:
+        return []
+    first = start_of(state, asked, Facts())
+    news = [all_of(*(key != other for other in keys[:i])) for i, key in enumerate(keys)]
+    there = [first.holds(k) if isinstance(first, History) else first.present[k] for k in keys]  # type: ignore[union-attr]  # it has keys
+    held = _number([all_of(*both) for both in zip(news, there, strict=True)])
+    if isinstance(first, History):
+        return [z3.ULE(held, state.size)] if state.size < len(keys) else []
+    facts = [z3.ULE(held, first.count)] if len(keys) > 1 else []  # type: ignore[union-attr]  # as above
+    width = keys[0].size()
+    if width < state.size.bit_length() + 4:  # almost as many entries as there are keys
+        others = bits(1 << width, 32) - _number(news)
+        facts.append(z3.ULE(first.count - held, others))  # type: ignore[union-attr]  # as above
+    return facts
+
+
+def _number(conditions: list[z3.BoolRef]) -> z3.BitVecRef:
+    """Return how many of some conditions hold."""
+    return z3.Sum(*(z3.If(c, bits(1, 32), bits(0, 32)) for c in conditions))
+
+
 def start_of(state: State, asked: Asked, facts: Facts) -> Memory:
     """Return a state as bodies find it."""
     if not state.keys:
-        return Cell.start(state)
+        return Cell.start(state, facts)
     return History.start(state, asked) if state.evicts else Map.start(state, asked, facts)

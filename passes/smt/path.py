@@ -8,7 +8,7 @@ import z3
 from attrs import Factory, define, evolve, frozen
 
 from bertha_ir.passes.smt.context import variable
-from bertha_ir.passes.smt.memory import Asked, start_of
+from bertha_ir.passes.smt.memory import Asked, room, start_of
 from bertha_ir.passes.smt.terms import Facts, Text
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ Ends = tuple[z3.BitVecRef, z3.BitVecRef]
 
 class BeyondProofError(Exception):
     """A body does what the encoding does not hold; the question stays open unless a packet answers it."""
+
+
+class MeaninglessError(BeyondProofError):
+    """A body does what means nothing in the interpreter, either, so that there is nothing to try."""
 
 
 @define
@@ -119,6 +123,10 @@ class World:
             self.asked.setdefault(state.name, Asked({}))
             found[state.name] = start_of(state, self.asked[state.name], self.facts)
         return found
+
+    def room(self) -> list[z3.BoolRef]:
+        """Return that no map holds more than it can, given all the keys that were asked for."""
+        return [fact for name, state in self.states.items() for fact in room(state, self.asked[name])]
 
     def drawn(self, path: Path, op: str, name: str, width: int) -> z3.BitVecRef:
         """Return an op's next value from outside."""

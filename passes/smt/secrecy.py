@@ -18,7 +18,7 @@ from bertha_ir.passes.smt.answer import Answer, Proved, Refuted, Unknown
 from bertha_ir.passes.smt.context import all_of, any_of, fresh, solver
 from bertha_ir.passes.smt.encode import delivered_alike, incoming
 from bertha_ir.passes.smt.machine import Outcome, run
-from bertha_ir.passes.smt.path import BeyondProofError, World
+from bertha_ir.passes.smt.path import BeyondProofError, MeaninglessError, World
 from bertha_ir.passes.smt.search import starts
 from bertha_ir.passes.smt.solve import TIMEOUT_MS, certificate
 from bertha_ir.passes.smt.terms import Facts
@@ -38,6 +38,8 @@ def shows_no_more(question: Question, timeout_ms: int = TIMEOUT_MS) -> Answer:
     try:
         with fresh():
             answer = _asked(question, timeout_ms)
+    except MeaninglessError as meaningless:
+        return Unknown(f"a body reads {meaningless}")
     except BeyondProofError as beyond:
         return _tried(question, f"the encoding does not hold {beyond}")
     return answer or _tried(question, "two messages that z3 tells apart were not found")
@@ -50,7 +52,7 @@ def _asked(question: Question, timeout_ms: int) -> Answer | None:
     asked = solver(timeout_ms)
     before, after = (_look_alike(one, other, world) for one, other in (written, changed))
     asked.add(before, z3.Not(after))
-    asked.add(*world.facts.known)
+    asked.add(*world.facts.known, *world.room())
     result = asked.check()
     if result == z3.unsat:
         return Proved("z3", "what looks the same on the link still does", certificate(asked))

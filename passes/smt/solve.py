@@ -16,7 +16,7 @@ from bertha_ir.passes.smt.answer import Answer, Proved, Refuted, Unknown
 from bertha_ir.passes.smt.context import fresh, solver, variable
 from bertha_ir.passes.smt.encode import Encoding, encode
 from bertha_ir.passes.smt.lessons import Lesson, lessons
-from bertha_ir.passes.smt.path import BeyondProofError
+from bertha_ir.passes.smt.path import BeyondProofError, MeaninglessError
 from bertha_ir.passes.smt.question import Question, differs, run_both
 from bertha_ir.passes.smt.search import search
 from bertha_ir.passes.smt.witness import start_of_model
@@ -48,6 +48,8 @@ def _solve(question: Question, timeout_ms: int) -> Answer:
     with fresh():
         try:
             encoding = encode(question)
+        except MeaninglessError as meaningless:
+            return Unknown(f"a body reads {meaningless}")
         except BeyondProofError as beyond:
             return _tried(question, f"the encoding does not hold {beyond}")
         return _Solver(encoding, timeout_ms).answer()

@@ -25,7 +25,12 @@ MAX_SIZE = 65_535
 """Bytes that a message which comes in may have: what a UDP length can count."""
 
 MAX_MADE = 1 << 24
-"""Bytes that a primitive whose growth varies is taken to make at most: far from where 32 bits wrap."""
+"""Bytes that a primitive whose growth varies is taken to make at most, and that state holds of a byte string."""
+
+MAX_SANE = 1 << 28
+"""More bytes than any byte string has. What a path makes of a message that is too short for it has more, as 32 bits
+wrap. Laws say nothing of that: otherwise they would say that there are no short messages.
+"""
 
 
 def joined(parts: Sequence[z3.BitVecRef]) -> z3.BitVecRef:
@@ -139,6 +144,10 @@ class Facts:
         self.known.append(z3.ULE(_size(base), MAX_SIZE))
         return Text((), base)
 
+    def stored(self, row: tuple[z3.ExprRef, ...]) -> None:
+        """Say of a row that was found in a state how long its byte strings may be."""
+        self.known += [z3.ULE(_size(part), MAX_MADE) for part in row if part.sort() == opaque()]
+
     def opaque(self, base: z3.ExprRef) -> Text:
         """Return a byte string that a term of the uninterpreted sort stands for."""
         return Text((), base)
@@ -183,7 +192,8 @@ class Facts:
             return Text((), made)
         self.applications[made.get_id()] = Application(name, leading, text, made)
         size = _size(made)
-        self.known.append(z3.ULE(size, MAX_MADE) if law.growth is None else size == text.size() + law.growth)
+        grown = z3.ULE(size, MAX_MADE) if law.growth is None else size == text.size() + law.growth
+        self.known.append(z3.Implies(_sane(text), grown))
         if law.inverse is not None:
             back = PRIMITIVES[law.inverse]
             given = (*leading[: len(back.arguments) - 1], made)
@@ -207,7 +217,7 @@ class Facts:
         result = self.apply(name, leading, text)
         growth = PRIMITIVES[name].growth
         if growth is not None and growth < 0:
-            self.known.append(z3.Implies(_succeeds(name, given), z3.UGE(text.size(), -growth)))
+            self.known.append(z3.Implies(all_of(_sane(text), _succeeds(name, given)), z3.UGE(text.size(), -growth)))
         return _succeeds(name, given), result
 
     def _undone(self, name: str, leading: tuple[z3.ExprRef, ...], text: Text) -> Text | None:
@@ -238,6 +248,10 @@ def _at(base: z3.ExprRef, index: z3.BitVecRef) -> z3.BitVecRef:
 
 def _size(base: z3.ExprRef) -> z3.BitVecRef:
     return z3.Function("size", opaque(), word(32))(base)
+
+
+def _sane(text: Text) -> z3.BoolRef:
+    return z3.simplify(z3.ULE(text.size(), MAX_SANE))
 
 
 def _tail(base: z3.ExprRef, cut: z3.BitVecRef) -> z3.ExprRef:

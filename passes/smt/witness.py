@@ -108,7 +108,7 @@ class Reader:
                 there, row = memory.holds(literal), memory.row(literal)
             if self.holds(there):
                 found[_split(number, state)] = self._row(row, state)
-        wanted = state.size if full else len(found) + 1  # one entry is used last, so that using another one shows
+        wanted = state.size if full else min(len(found) + 1, state.size)  # one is used last: using another one shows
         if isinstance(memory, Map):
             wanted = self.number(memory.count)
         more = _fillers(state, wanted - len(found), {_split(number, state) for number in numbers})

@@ -301,6 +301,17 @@ def test_effects_decide_which_ops_may_trade_places(first, second, why):
     assert (independent(one, two) or "") == "" if why is None else why in (independent(one, two) or "")
 
 
+def test_who_reads_a_message_reads_its_fixed_fields():
+    """A field that says which message it is may not be written in front of who reads another field of it."""
+    more = "message Fixed over udp { kind: u8 = 7; other: u8; }"
+    use = "tag(Fixed.kind, 8) |> count(Fixed.other) |> udp(4242)"
+    built = compiled(use, more=more, response="udp(4242)", site="", pipeline="expand")
+    bodies = [o.body for o in graph(built, "expand").chain()[:2]]
+    one, two = (effects(body, built.specification.messages) for body in bodies)
+    assert independent(one, two) == "writes what the other reads: Fixed.kind"
+    assert independent(two, one) == "reads what the other writes: Fixed.kind"
+
+
 def test_asking_a_map_for_a_key_reads_it():
     """An op may not cross another of its chunnel that fills the map it asks, nor one that asks it: maps may evict."""
     asks = "if m.src.port in seen { drop; }"

@@ -16,7 +16,7 @@ from bertha_ir.passes.smt.answer import Refuted
 from bertha_ir.passes.smt.cache import Cache, default_folder
 from bertha_ir.passes.smt.obligations import Prover
 from bertha_ir.passes.smt.record import answer_data
-from bertha_ir.passes.smt.show import incoming_rows, outcome_rows
+from bertha_ir.passes.smt.show import incoming_rows, link_rows, outcome_rows
 from bertha_ir.passes.smt.shrink import shrunk
 
 if TYPE_CHECKING:
@@ -137,7 +137,10 @@ def _counterexample(part: Obligation, answer: Refuted) -> str:
         return ""
     text = f"\na message:\n{table(incoming_rows(question, start), '  ')}"
     if answer.other is not None:
-        return text + f"\nand another:\n{table(incoming_rows(question, answer.other), '  ')}"
+        text += f"\nand another:\n{table(incoming_rows(question, answer.other), '  ')}"
+        rows = [("", "of the one", "of the other")]
+        rows += [(r.name, r.left, r.right) for r in link_rows(question, start, answer.other)]
+        return text + f"\nwhat the link shows, with zeros for what is concealed:\n{table(rows, '  ')}"
     rows = [("", "as written", "changed")]
     rows += [
         (f"{MARK if row.differs else INDENT}{row.name}", row.left or "-", row.right or "-")

@@ -86,6 +86,13 @@ def looks_alike(question: Question, one: Start, other: Start) -> bool:
     return _seen(written, one) != _seen(written, other) or _seen(changed, one) == _seen(changed, other)
 
 
+def seen_on_the_link(question: Question, start: Start) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """Return the payloads on the link, as written and when changed, with zeros for what is concealed."""
+    ideal = ideal_primitives()
+    written, changed = (Tracer(graph, question.messages, ideal).run(start).deliveries for graph in question.sides)
+    return tuple(d.payload for d in written), tuple(d.payload for d in changed)
+
+
 def ideal_primitives() -> dict[str, Callable[..., bytes]]:
     """Return, for each primitive that conceals, one that shows the size alone."""
 

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from bertha_ir.interpreter.packet import get_bits
 from bertha_ir.passes.smt.question import run_both
+from bertha_ir.passes.smt.secrecy import seen_on_the_link
 from bertha_ir.types import Bytes
 
 if TYPE_CHECKING:
@@ -64,6 +65,13 @@ def outcome_rows(question: Question, start: Start) -> list[Row]:
     left, right = (dict(_states(question, t)) for t in traces)
     kept = [Row(name, left.get(name, ""), right.get(name, "")) for name in dict.fromkeys((*left, *right))]
     return rows + [row for row in kept if row.differs] + _reordered(question, *traces)
+
+
+def link_rows(question: Question, one: Start, other: Start) -> list[Row]:
+    """Return what the link shows of two messages, as written and when changed."""
+    views = [seen_on_the_link(question, start) for start in (one, other)]
+    names = ("as written", "changed")
+    return [Row(name, *(", ".join(map(_scalar, view[side])) for view in views)) for side, name in enumerate(names)]
 
 
 def _reordered(question: Question, left: Trace, right: Trace) -> list[Row]:

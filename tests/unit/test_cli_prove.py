@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +87,15 @@ def test_compressing_and_encrypting_is_refused_for_a_reason(capsys):
     status, sized = answer(capsys, "prove", *pair, "--max-size", "1400")
     assert (status, sized["parts"][-1]["part"]) == (1, "size")
     assert "more than 1400" in sized["parts"][-1]["reason"]
+
+
+def test_what_the_link_shows_is_shown(capsys):
+    """Two messages that look alike as written, and have different sizes when changed."""
+    main(["prove", 'encrypt(secret("k"))', "compress", "--equivalence", "end-to-end"])
+    written, changed = capsys.readouterr().out.splitlines()[-2:]
+    sizes = [re.findall(r"\((\d+) bytes\)", line) for line in (written, changed)]
+    assert sizes[0][0] == sizes[0][1]
+    assert sizes[1][0] != sizes[1][1]
 
 
 def test_a_guarantee_that_is_lost_refutes(capsys):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import define, field
 
 from bertha_ir import expr as e
+from bertha_ir import stmt as s
 from bertha_ir.interpreter.packet import set_bits
 from bertha_ir.interpreter.stack import header_of
 from bertha_ir.interpreter.trace import Start
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from bertha_ir.program import State
 
 TRIES = 300
+
+_CODED = {p.inverse: p for p in PRIMITIVES.values() if p.inverse is not None and p.reference is not None}
+"""What makes the bytes that a primitive decodes."""
 
 
 def search(question: Question, tries: int = TRIES, seed: int = 0) -> Start | None:
@@ -71,6 +75,7 @@ class _Maker:
     inputs: tuple[tuple[str, str, int], ...] = field(init=False)
     secrets: tuple[tuple[str, int], ...] = field(init=False)
     states: tuple[State, ...] = field(init=False)
+    undone: tuple[e.Call, ...] = field(init=False)
     used: list[int] = field(factory=list)
 
     def __attrs_post_init__(self) -> None:
@@ -83,6 +88,8 @@ class _Maker:
         self.inputs = tuple((op, name, number) for op, name in asked for number in range(4))
         self.secrets = tuple(sorted({(n.name, width(n.type) // 8) for _, n in nodes if isinstance(n, e.Secret)}))
         self.states = tuple(self.question.states().values())
+        attempts = (n.value for _, n in nodes if isinstance(n, s.Attempt) and isinstance(n.value, e.Call))
+        self.undone = tuple(dict.fromkeys(call for call in attempts if call.primitive in _CODED))
 
     def start(self) -> Start:
         """Make one message and the world that it meets."""
@@ -94,12 +101,12 @@ class _Maker:
         network: dict[str, dict[str, int | bytes]] = {}
         for f in question.network:
             network.setdefault(f.header, {})[f.name] = self.typed(f.type)
-        payload = b"" if record else self.payload()
+        secrets = {name: self.rng.randbytes(size) for name, size in self.secrets}
+        payload = b"" if record else self.coded(self.payload(), secrets)
         inputs = {at: self.number(64 if at[1] == "now" else 32) for at in self.inputs}
         states = {state.name: self.entries(state) for state in self.states}
         return Start(
-            payload, src, dst, value, network, states, inputs,
-            {name: self.rng.randbytes(size) for name, size in self.secrets},
+            payload, src, dst, value, network, states, inputs, secrets,
             {p.name: self.typed(p.type) for p in question.parameters},
         )  # fmt: skip
 
@@ -156,6 +163,16 @@ class _Maker:
                 if f.name not in dict(view.fixed):
                     set_bits(data, at, f.width, self.number(f.width))
         return bytes(data[: self.rng.choice((len(data), len(data), len(data), need, max(need - 1, 0), 0))])
+
+    def coded(self, data: bytes, secrets: dict[str, bytes]) -> bytes:
+        """Often make of some bytes what a body can decode, for chance does not meet that."""
+        for call in self.undone:
+            if self.rng.random() < 0.5:  # noqa: PLR2004  (a coin)
+                coder = _CODED[call.primitive]
+                keys = [secrets[a.name] for a in call.arguments if isinstance(a, e.Secret)]
+                rest = [self.typed(type_) for type_ in coder.arguments[len(keys) : -1]]
+                data = coder.reference(*keys, *rest, data)  # type: ignore[misc]  # what is undone was done
+        return data
 
     def entries(self, state: State) -> Entries:
         """Make entries, mostly few, under keys that are in use."""

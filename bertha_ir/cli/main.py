@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+EXTRAS = {"cryptography": "codecs", "zstandard": "codecs", "finsy": "p4", "cvc5": "second"}
+"""Libraries that are no requirement, by the extra that installs them."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status, which `bertha_ir.cli.status` lists.
 
@@ -57,6 +61,12 @@ def _failed(error: Exception, parsed: argparse.Namespace) -> int:
     if isinstance(error, BerthaError):
         report(error.diagnostics, as_json=parsed.json)
         return status.NO
+    if isinstance(error, ModuleNotFoundError) and (extra := EXTRAS.get((error.name or "").partition(".")[0])):
+        stream.complain(
+            f"bertha {parsed.command}: error: this needs the library `{error.name}`, which is not installed\n"
+            f"hint: pip install 'bertha-ir[{extra}]'\n"
+        )
+        return status.USAGE
     if parsed.traceback:
         stream.complain("".join(import_module("traceback").format_exception(error)))
     text = " ".join(f"{type(error).__name__}: {error}".split())

@@ -298,6 +298,15 @@ def test_internal_error_is_one_line(monkeypatch, capsys: pytest.CaptureFixture[s
     assert err.endswith(line)
 
 
+def test_a_missing_extra_is_named(monkeypatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """To replay `compress` takes its library: the line says how to install it; other modules are internal errors."""
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    assert main(["prove", "compress", "count(dns.id)", "--no-cache"]) == 2
+    assert capsys.readouterr().err.endswith("hint: pip install 'bertha-ir[codecs]'\n")
+    refusing(monkeypatch, ModuleNotFoundError("no module", name="elsewhere"))
+    assert main(["plan", "f"]) == 4
+
+
 def test_interrupt_is_status_130(monkeypatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Control-C ends a command quietly."""
     refusing(monkeypatch, KeyboardInterrupt())

@@ -1,4 +1,4 @@
-"""The mistakes in what surrounds a compilation: the folders to write."""
+"""The mistakes in what surrounds a compilation: the folders that are written and read back."""
 
 from bertha_ir.diagnostics import Code
 
@@ -32,4 +32,15 @@ class CH403PathEscapes(Code):
     Why: writing it would touch what is not the artifact's.
     Example: a plug-in backend that derives a file name from a name in the specification without mangling it.
     Fix: report it to the backend's author; renaming the stack or device in the specification may help until then.
+    """
+
+
+class CH404ArtifactMalformed(Code):
+    """an artifact's file that is not what it is called.
+
+    What: a file of an artifact folder that the rest is checked by, such as `plan.json` or one in `ir/`, is missing,
+    ends too early, or holds what its place is not for.
+    Why: nothing that rests on such a file can be checked, and guessing what it said would prove nothing.
+    Example: `truncate -s 100 kv/ir/programs.ir; bertha verify kv`
+    Fix: compile the artifact again, or fetch it again from where it came.
     """

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs import field, frozen
 
+from bertha_ir.expr import Const, Field, Param
+
 if TYPE_CHECKING:
-    from bertha_ir.expr import Const, Expr, Field, Param
+    from bertha_ir.expr import Expr
     from bertha_ir.message import Message
     from bertha_ir.source import Span
     from bertha_ir.stmt import Body
@@ -53,9 +55,8 @@ class SecretArgument:
     name: str
 
 
-if TYPE_CHECKING:
-    TableArgument = ListArgument | PrefixesArgument | RangesArgument
-    Argument = Const | Param | Field | TableArgument | MessageArgument | SecretArgument  # Param: in a rule alone
+TableArgument = ListArgument | PrefixesArgument | RangesArgument
+Argument = Const | Param | Field | TableArgument | MessageArgument | SecretArgument  # Param: in a rule alone
 
 
 @frozen

@@ -178,7 +178,7 @@ def _parse_group(tokens: list[tuple[str, str, int]], at: int, depth: int) -> tup
         return tuple(items), at + 1
     try:
         return _build(cls, items), at + 1
-    except (TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError) as error:  # a word where a node belongs has none of its attributes
         msg = f"line {line}: {error}"
         raise TextError(msg) from error
 

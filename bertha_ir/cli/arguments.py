@@ -41,7 +41,9 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"bertha {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_check, _compile, _plan, _ir, _explain, _effects, _prove, _laws, _passes, _targets, _cost_models):
+    for add in (
+        _check, _compile, _verify, _plan, _ir, _explain, _effects, _prove, _laws, _passes, _targets, _cost_models,
+    ):  # fmt: skip
         add(commands)
     return parser
 
@@ -108,6 +110,34 @@ def _folder(text: str) -> Path:
         msg = "the folder's name is empty"
         raise argparse.ArgumentTypeError(msg)
     return Path(text)
+
+
+def _verify(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "verify",
+        "check all that an artifact folder claims again",
+        "bertha verify build/kv",
+        "bertha verify build/kv --packets 10000 --seed 7 --no-assumptions --json",
+    )
+    parser.add_argument("folder", metavar="DIR", type=_folder, help="a folder that `bertha compile` wrote")
+    parser.add_argument(
+        "--packets", metavar="N", type=_count, default=1000, help="messages to try in each stack (default: 1000)"
+    )
+    parser.add_argument("--seed", metavar="S", type=int, default=0, help="which messages those are (default: 0)")
+    parser.add_argument(
+        "--timeout", metavar="SECONDS", type=_positive, default=10.0, help="for each certificate (default: 10)"
+    )
+    refuse = "refuse what nobody has proved and messages' treatment rests on"
+    parser.add_argument("--no-assumptions", dest="assumptions", action="store_false", help=refuse)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        msg = "a number of messages is needed"
+        raise argparse.ArgumentTypeError(msg)
+    return number
 
 
 def _plan(commands: Commands) -> None:

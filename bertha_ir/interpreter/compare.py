@@ -47,7 +47,8 @@ class Difference:
 @frozen
 class Compared:
     """The outcome. `messages`: how many were sent, by direction; `others`: frames that were none of the stack's;
-    `programs`: those that ran, as DEVICE/HOOK/NAME; `left_out`: what was not compared, and why.
+    `programs`: those that ran, as DEVICE/HOOK/NAME; `left_out`: directions that were not compared, and why; `notes`:
+    states that were not.
     """
 
     messages: Mapping[str, int]
@@ -55,6 +56,7 @@ class Compared:
     programs: tuple[str, ...]
     difference: Difference | None = None
     left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @frozen
@@ -117,6 +119,7 @@ class _Comparison:
     secrets: dict[str, bytes] = field(init=False)
     machines: dict[str, Machine] = field(factory=dict, init=False)
     left_out: list[str] = field(factory=list, init=False)
+    notes: list[str] = field(factory=list, init=False)
     others: int = 0
 
     def __attrs_post_init__(self) -> None:
@@ -143,7 +146,7 @@ class _Comparison:
         if difference is None and found:
             difference = self._states(count, found)
         ran_ = tuple(sorted({program_key(p) for way in found for p in way.both.placed.all}))
-        return Compared(sent, self.others, ran_, difference, tuple(self.left_out))
+        return Compared(sent, self.others, ran_, difference, tuple(self.left_out), tuple(self.notes))
 
     # What runs
 
@@ -153,8 +156,8 @@ class _Comparison:
             placed = placed_of(self.subject.plan, graph.direction, self.subject.programs)
             framings = self._framings(graph) if placed.frames else ()
             reason = objection(graph)
-            if reason is None and not placed.all and not any(o.body for o in graph.ops):
-                reason = "nothing is done to its messages"
+            if not placed.all and not any(o.body for o in graph.ops):
+                continue  # nothing is done to its messages
             if reason is None and placed.frames and not framings:
                 reason = "no frames are known for its transport"
             if reason is not None:
@@ -258,7 +261,7 @@ class _Comparison:
         for name, store in written.items():
             holders = [m for m in self.machines.values() if name in kept_by(m.program)]
             if len(holders) != 1:
-                self.left_out.append(f"the state {name}: {len(holders) or 'no'} programs keep it")
+                self.notes.append(f"the state {name}: {len(holders) or 'no'} programs keep it")
             elif rows := state_rows(name, store, holders[0].states):
                 where = f"the state {name} of {holders[0].program.name} on {holders[0].program.device}, at the end"
                 return Difference(number, "", where, (), rows)

@@ -62,9 +62,12 @@ def test_broken_text_is_a_text_error(seed):
         parse_ir(whole[:start] + junk + whole[start + length :])
 
 
-@pytest.mark.parametrize("broken", ["(" * 500, "[" * 500 + "]" * 500, "", "u8 u8", "(nothing)", '(binary "+")'])
+@pytest.mark.parametrize(
+    "broken",
+    ["(" * 500, "[" * 500 + "]" * 500, "", "u8 u8", "(nothing)", '(binary "+")', '(binary "+" "x" (const 1 u8))'],
+)
 def test_hopeless_text_is_a_text_error(broken):
-    """Too deep, empty, two values, unknown nodes, missing fields."""
+    """Too deep, empty, two values, unknown nodes, missing fields, words where nodes belong."""
     with pytest.raises(TextError):
         parse_ir(broken)
 

@@ -1,0 +1,165 @@
+"""Derives the ledger again from the specification, and has cvc5 read its certificates."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING
+
+from attrs import define, field, frozen
+
+from bertha_ir.audit.check import Check
+from bertha_ir.cost_models import load as load_model
+from bertha_ir.diagnostics import BerthaError
+from bertha_ir.interpreter.halves import placed_of
+from bertha_ir.passes.base import Context, Module
+from bertha_ir.passes.candidates import crossed
+from bertha_ir.passes.grounds import Grounds
+from bertha_ir.passes.manager import parse_pipeline
+from bertha_ir.passes.pipelines import PIPELINES
+from bertha_ir.passes.smt.second import NoSecondSolverError, UnreadableError, recheck
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bertha_ir.audit.check import Status
+    from bertha_ir.audit.opened import Opened
+    from bertha_ir.plan import LedgerEntry, Plan
+    from bertha_ir.stack import Graph
+
+_MOVE = re.compile(r"(request|response): (\S+) after (\S+)")
+
+
+def derived(artifact: Opened) -> Module | None:
+    """Return what the specification becomes before it is placed, by the pipeline that gives the artifact's graphs; None
+    when none does.
+    """
+    context = Context({}, load_model("profile"))
+    for text in dict.fromkeys(text.partition(",place")[0] for text in PIPELINES.values()):
+        module = Module(artifact.specification)
+        try:
+            for step in parse_pipeline(text).passes:
+                module = step.run(module, context)
+        except BerthaError:  # such as a rule that is not proved: then it is not where the graphs come from
+            continue
+        if module.graphs == artifact.graphs:
+            return module
+    return None
+
+
+@frozen
+class _Opinion:
+    status: Status
+    text: str
+
+
+@define
+class LedgerAudit:
+    """Checks ledgers. `timeout_s` is for each certificate; `module` is what `derived` gave."""
+
+    artifact: Opened
+    module: Module
+    timeout_s: float
+    grounds: Grounds = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.grounds = Grounds(self.module.specification)
+
+    def entries(self) -> Iterator[Check]:
+        """Yield a check for each entry, and for each that ought to be there and is not."""
+        for plan in self.artifact.plans:
+            given = [entry for entry in plan.ledger if entry.status == "proved"]
+            for entry in given:
+                opinion = self._again(entry, plan)
+                yield Check("ledger", opinion.status, f"{plan.stack}: {entry.rewrite}, {opinion.text}")
+            named = {entry.rewrite for entry in plan.ledger}
+            needed = [entry.rewrite for entry in self.module.ledger.get(plan.stack, ())]
+            for rewrite in dict.fromkeys([*needed, *_moves(plan, self.artifact)]):
+                if rewrite not in named:
+                    yield Check("ledger", "refuted", f"{plan.stack}: {rewrite}, which was done, and is not there")
+
+    def _again(self, entry: LedgerEntry, plan: Plan) -> _Opinion:
+        """Return what becomes of an entry when it is derived anew."""
+        known = [e for e in self.module.ledger.get(plan.stack, ()) if e.rewrite == entry.rewrite]
+        if (found := _MOVE.fullmatch(entry.rewrite)) and not known:
+            graph = next((g for g in self.artifact.graphs if (g.stack, g.direction) == (plan.stack, found[1])), None)
+            order = [o.id for o in graph.chain()] if graph is not None else []
+            if graph is None or not {found[2], found[3]} <= set(order) or order.index(found[2]) > order.index(found[3]):
+                return _Opinion("refuted", "which are no two ops in this order")
+            ground = self.grounds.of(graph.op(found[2]), graph.op(found[3]), graph)
+            if ground.may_not is not None:
+                return _Opinion("unsettled" if "not settled by z3" in ground.may_not else "refuted", ground.may_not)
+            known = [ground.entry(graph)]
+        if entry in known:
+            return _Opinion("holds", f"by {entry.by}")
+        if any(e.by == entry.by == "z3" for e in known):
+            return self._otherwise([e.certificate for e in known if e.certificate is not None])
+        if known:
+            return _Opinion("refuted", f"which is so by {known[0].by} only: {known[0].detail}")
+        return _Opinion("refuted", "which does not follow from the specification")
+
+    def _otherwise(self, names: list[str]) -> _Opinion:
+        """Return what cvc5 says of the questions that this version of z3 and of Bertha ask."""
+        texts = {**self.module.certificates, **self.grounds.certificates}
+        if all(self._answer(texts[name]).status == "holds" for name in names):
+            return _Opinion("holds", "by z3, with another certificate than this one")
+        return _Opinion("unsettled", "by z3, with another certificate than this one, which cvc5 does not settle")
+
+    def certificates(self, progress: Callable[[int, int], None]) -> Iterator[Check]:
+        """Yield a check for each certificate that an entry names, by name."""
+        names = sorted(
+            {e.certificate for plan in self.artifact.plans for e in plan.ledger if e.certificate is not None}
+        )
+        for number, name in enumerate(names):
+            progress(number, len(names))
+            text = self.artifact.certificates.get(name)
+            if text is None:
+                yield Check("certificate", "refuted", f"{name[:12]} is missing")
+                continue
+            digest = hashlib.sha256(text.encode()).hexdigest()
+            if digest != name:
+                yield Check("certificate", "refuted", f"{name[:12]} is another text: its hash is {digest[:12]}")
+                continue
+            opinion = self._answer(text)
+            yield Check("certificate", opinion.status, f"{name[:12]}: {opinion.text}")
+        progress(len(names), len(names))
+
+    def _answer(self, text: str) -> _Opinion:
+        try:
+            answer = recheck(text, self.timeout_s)
+        except UnreadableError as error:
+            return _Opinion("refuted", f"is no question: {error}")
+        except NoSecondSolverError as error:
+            return _Opinion("unsettled", str(error))
+        status: dict[str, Status] = {"unsat": "holds", "sat": "refuted", "unknown": "unsettled"}
+        return _Opinion(status[answer], f"cvc5 answers {answer}")
+
+
+def _moves(plan: Plan, artifact: Opened) -> Iterator[str]:
+    """Yield each move that the placement made: below what lies between an op and the wire, and of ops that run behind
+    those that they were written above.
+    """
+    for graph in (g for g in artifact.graphs if g.stack == plan.stack):
+        bound = {b.op for b in plan.bindings if b.direction == graph.direction}
+        for op in graph.chain():
+            if op.side == "path" and op.derived_from is None and op.id in bound:
+                yield from (f"{graph.direction}: {op.id} after {other.id}" for other in crossed(op, graph))
+        yield from _traded(plan, graph, artifact)
+
+
+def _traded(plan: Plan, graph: Graph, artifact: Opened) -> Iterator[str]:
+    placed = placed_of(plan, graph.direction, artifact.programs)
+    written = [o.id for o in graph.chain()]
+    name = f"{graph.stack}_{graph.direction}"
+    run = [
+        op
+        for program in (*placed.frames, *((placed.datagram,) if placed.datagram else ()))
+        for block in program.blocks
+        if name in block.name
+        for op in block.ops
+        if op in written
+    ]
+    for position, op in enumerate(run):
+        for later in run[position + 1 :]:
+            if written.index(later) < written.index(op):
+                yield f"{graph.direction}: {later} after {op}"

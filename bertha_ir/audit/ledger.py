@@ -90,13 +90,13 @@ class LedgerAudit:
             if ground.may_not is not None:
                 return _Opinion("unsettled" if "not settled by z3" in ground.may_not else "refuted", ground.may_not)
             known = [ground.entry(graph)]
-        if entry in known:
-            return _Opinion("holds", f"by {entry.by}")
-        if any(e.by == entry.by == "z3" for e in known):
+        if not known:
+            return _Opinion("refuted", "which does not follow from the specification")
+        if entry in known or all(e.by == "effects" and e.equivalence == entry.equivalence for e in known):
+            return _Opinion("holds", f"by {entry.by if entry in known else 'effects'}")
+        if all((e.by, e.equivalence) == (entry.by, entry.equivalence) for e in known):
             return self._otherwise([e.certificate for e in known if e.certificate is not None])
-        if known:
-            return _Opinion("refuted", f"which is so by {known[0].by} only: {known[0].detail}")
-        return _Opinion("refuted", "which does not follow from the specification")
+        return _Opinion("refuted", f"which is so by {known[0].by} only, {known[0].equivalence}: {known[0].detail}")
 
     def _otherwise(self, names: list[str]) -> _Opinion:
         """Return what cvc5 says of the questions that this version of z3 and of Bertha ask."""

@@ -4,14 +4,13 @@ import random
 import struct
 
 import pytest
-from attrs import evolve
 from compiling import SITE, compiled
 from frames import frame
 
+from bertha_ir.interpreter.halves import until_the_wire
 from bertha_ir.interpreter.program import Machine
 from bertha_ir.interpreter.stack import StackMachine
 from bertha_ir.program import DeviceProgram
-from bertha_ir.stack import Graph, connect
 
 CLIENT, SERVICE = (0x0A000009, 5555), (0x0A000001, 4242)
 STACKS = {
@@ -85,10 +84,3 @@ def packed(record: dict[str, int | bytes]) -> bytes:
     """A `Query` on the wire."""
     *fixed, rest = record.values()
     return struct.pack(">HBB4sBHQ", *fixed) + rest
-
-
-def until_the_wire(graph: Graph, *, path: bool) -> Graph:
-    """The sender's half of a direction, with its path ops or without."""
-    ops = tuple(o for o in graph.chain() if o.side == "sender" or (path and o.side == "path"))
-    layouts = (*(graph.into(o.id) for o in ops), graph.wire())
-    return evolve(graph, ops=ops, edges=connect(ops, layouts))

@@ -38,6 +38,9 @@ HARD = """(set-logic ALL)
 """
 
 
+FALSE = "(set-logic ALL)\n(assert false)\n(check-sat)\n"
+
+
 @pytest.fixture(scope="module")
 def proved() -> api.Compiled:
     """A stack whose plan rests on a proof by z3."""
@@ -184,7 +187,7 @@ def test_one_constant_in_the_ir_is_refused(proved, tmp_path, capsys):
     [
         (lambda text: text.replace("(check-sat)", "(check-sat-assuming (false))"), "another text"),
         (lambda text: text + "; nothing\n", "another text"),
-        (lambda _: "(set-logic ALL)\n(assert false)\n(check-sat)\n", "another text"),
+        (lambda _: FALSE, "another text"),
     ],
 )
 def test_an_edited_certificate_is_refused(proved, change, word, tmp_path, capsys):
@@ -208,7 +211,7 @@ def relying(built: api.Compiled, text: str, **other: str) -> api.Compiled:
 
 def test_a_certificate_of_something_else_proves_nothing(proved, tmp_path, capsys):
     """Another question may be false, too; the move is then judged by the question that belongs to it."""
-    folder = write(relying(proved, "(set-logic ALL)\n(assert false)\n(check-sat)\n"), tmp_path / "out")
+    folder = write(relying(proved, FALSE), tmp_path / "out")
     status, found = checks(capsys, folder, "--packets", 10)
     assert status == 0
     assert any("with another certificate" in c["text"] for c in found)
@@ -241,7 +244,8 @@ def test_a_lying_ledger_is_refused(proved, tmp_path, capsys):
     (plan,) = proved.plans
     first, *rest = plan.ledger
     lies = {
-        "which is so by z3 only": (evolve(first, by="effects", certificate=None), *rest),
+        "which is so by z3 only, wire": (evolve(first, by="effects", certificate=None), *rest),
+        "only, wire": (evolve(first, equivalence="end-to-end"), *rest),
         "which are no two ops": (*plan.ledger, evolve(first, rewrite="request: udp.send after shard.packet")),
         "does not follow": (*plan.ledger, evolve(first, rewrite="request: everything left out")),
         "is not there": tuple(rest),
@@ -251,6 +255,19 @@ def test_a_lying_ledger_is_refused(proved, tmp_path, capsys):
         status, found = checks(capsys, folder, "--packets", 10)
         assert status == 1, word
         assert [c for c in against(found) if c[0] == "ledger" and word in c[2]], against(found)
+
+
+def test_what_holds_for_another_reason_holds(tmp_path, capsys):
+    """Effects settle it, though the entry names a proof."""
+    built = compiled("shard(key = Query.id, shards = [a, c]) |> udp(4242)")
+    name, text = hashlib.sha256(FALSE.encode()).hexdigest(), FALSE
+    ledger = tuple(evolve(x, by="z3", certificate=name) for x in built.plans[0].ledger)
+    folder = write(evolve(with_ledger(built, ledger), certificates={name: text}), tmp_path / "out")
+    status, found = checks(capsys, folder, "--packets", 10)
+    assert status == 0
+    assert [c["text"] for c in found if c["subject"] == "ledger"] == [
+        "app: request: shard.packet after udp.send, by effects"
+    ]
 
 
 def test_a_move_that_may_not_be_is_refused_with_the_reason(tmp_path, capsys):

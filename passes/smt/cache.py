@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bertha_ir.passes.smt.answer import Answer
     from bertha_ir.stack import Op
 
-ENCODING = 9
+ENCODING = 10
 """Increase it when questions are encoded, or starts recorded, in another way."""
 
 

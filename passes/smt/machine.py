@@ -17,6 +17,7 @@ from bertha_ir.interpreter.stack import header_of
 from bertha_ir.passes.smt.context import all_of, bits
 from bertha_ir.passes.smt.expressions import Evaluator, as_text, read_bits, width_of, write_bits
 from bertha_ir.passes.smt.join import joined_paths
+from bertha_ir.passes.smt.memory import History
 from bertha_ir.passes.smt.path import BeyondProofError, Delivery, Packet, Path, World
 from bertha_ir.passes.smt.terms import Text
 from bertha_ir.primitives import PRIMITIVES
@@ -214,7 +215,7 @@ class _Runner:
         match node:
             case e.Unary("not", of):
                 return [(way, not holds) for way, holds in self._decide(of, path)]
-            case e.Binary("and" | "or" as op, left, right) if any(_leaves_traces(n) for n in walk(right)):
+            case e.Binary("and" | "or" as op, left, right) if any(_leaves_traces(n, path) for n in walk(node)):
                 ways = self._decide(left, path)
                 open_, settled = op == "and", [(w, h) for w, h in ways if h == (op == "or")]
                 return settled + [end for w, h in ways if h == open_ for end in self._decide(right, w)]
@@ -305,8 +306,11 @@ class _Runner:
         return done
 
 
-def _leaves_traces(node: object) -> bool:
-    """Whether it shows later that an expression was evaluated: it read state, or was given an input."""
-    return isinstance(node, e.Get | e.Contains) or (
-        isinstance(node, e.Call) and "input" in PRIMITIVES[node.primitive].laws
-    )
+def _leaves_traces(node: object, path: Path) -> bool:
+    """Whether it shows later that an expression was evaluated: it used a map that evicts, or took an input."""
+    match node:
+        case e.Get(name) | e.Contains(name):
+            return isinstance(path.memories.get(name), History)
+        case e.Call(name):
+            return "input" in PRIMITIVES[name].laws
+    return False

@@ -126,7 +126,7 @@ def _compared(plan: Plan, compared: Compared) -> Iterator[Check]:
         yield Check("messages", "unsettled", f"{plan.stack}: not compared: {reason}")
     difference = compared.difference
     if difference is not None:
-        which = f"message {difference.number}, a {difference.direction}" if difference.direction else "all messages"
+        which = "all messages" if difference.direction is None else f"message {difference.number}"
         text = f"{plan.stack}: {difference.where} is not as written, after {which}"
         yield Check("messages", "refuted", text, difference=difference)
     elif compared.messages:

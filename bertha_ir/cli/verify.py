@@ -50,7 +50,7 @@ def check_data(check: Check) -> dict[str, object]:
 def _difference_data(found: Difference) -> dict[str, object]:
     return {
         "message": found.number,
-        "direction": found.direction or None,
+        "direction": found.direction,
         "where": found.where,
         "given": [{"what": name, "value": value} for name, value in found.given],
         "rows": [{"what": r.name, "written": r.written, "placed": r.placed} for r in found.rows],

@@ -35,10 +35,13 @@ if TYPE_CHECKING:
 
 @frozen
 class Difference:
-    """What the `number`-th message shows: `given`, what was sent; `rows`, what is not the same `where`."""
+    """What the `number`-th message shows: `given`, what was sent; `rows`, what is not the same `where`.
+
+    `direction` is None of a state that several messages together leave different.
+    """
 
     number: int
-    direction: str
+    direction: str | None
     where: str
     given: tuple[tuple[str, str], ...]
     rows: tuple[Row, ...]
@@ -77,7 +80,10 @@ def compare(
     subject: Subject, *, count: int = 1000, seed: int = 0, progress: Callable[[int], None] = lambda _: None
 ) -> Compared:
     """Send `count` messages through both, up to the first difference. `progress` is told how many are done."""
-    return _Comparison(subject, seed).outcome(count, progress)
+    found = _Comparison(subject, seed).outcome(count, progress)
+    if found.difference is not None and found.difference.direction is None:
+        return _Comparison(subject, seed, watched=True).outcome(count, progress)  # which message was it?
+    return found
 
 
 @define
@@ -111,16 +117,19 @@ class _Way:
 
 @define
 class _Comparison:
+    """`watched`: state is compared after each message, not only in the end."""
+
     subject: Subject
     seed: int
+    watched: bool = False
     graphs: tuple[Graph, ...] = field(init=False)
     chance: Chance = field(init=False)
     inputs: _Inputs = field(init=False)
     secrets: dict[str, bytes] = field(init=False)
     machines: dict[str, Machine] = field(factory=dict, init=False)
     left_out: list[str] = field(factory=list, init=False)
-    notes: list[str] = field(factory=list, init=False)
-    others: int = 0
+    notes: dict[str, None] = field(factory=dict, init=False)
+    others: int = field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
         plan = self.subject.plan
@@ -139,12 +148,12 @@ class _Comparison:
         for number in range(count if found else 0):
             way = found[number % len(found)]
             sent[way.graph.direction] += 1
-            difference = self._one(number, way)
+            difference = self._one(number, way, found)
             if difference is not None:
                 break
             progress(number + 1)
         if difference is None and found:
-            difference = self._states(count, found)
+            difference = self._in_the_end(count, found)
         ran_ = tuple(sorted({program_key(p) for way in found for p in way.both.placed.all}))
         return Compared(sent, self.others, ran_, difference, tuple(self.left_out), tuple(self.notes))
 
@@ -200,11 +209,13 @@ class _Comparison:
 
     # One message
 
-    def _one(self, number: int, way: _Way) -> Difference | None:
+    def _one(self, number: int, way: _Way, ways_: list[_Way]) -> Difference | None:
         self.inputs.next()
         sending = self._sending(way)
         try:
             way.both.run(sending)
+            if self.watched:
+                self._states(ways_)
             self._strangers(way, sending)
         except DiffersError as error:
             given = _given(sending, way)
@@ -255,17 +266,23 @@ class _Comparison:
                 data = outcome.data
             self.others += 1
 
-    def _states(self, number: int, found: list[_Way]) -> Difference | None:
-        """Return how the state at the end differs. What several programs keep cannot be compared."""
+    def _in_the_end(self, number: int, found: list[_Way]) -> Difference | None:
+        try:
+            self._states(found)
+        except DiffersError as error:
+            return Difference(number, None, error.where, (), error.rows)
+        return None
+
+    def _states(self, found: list[_Way]) -> None:
+        """Compare the states. What several programs keep cannot be compared. Raises `DiffersError`."""
         written: dict[str, StateStore] = {n: w.both.whole.states for w in found for n in w.both.whole.states.declared}
         for name, store in written.items():
             holders = [m for m in self.machines.values() if name in kept_by(m.program)]
             if len(holders) != 1:
-                self.notes.append(f"the state {name}: {len(holders) or 'no'} programs keep it")
+                self.notes[f"the state {name}: {len(holders) or 'no'} programs keep it"] = None
             elif rows := state_rows(name, store, holders[0].states):
-                where = f"the state {name} of {holders[0].program.name} on {holders[0].program.device}, at the end"
-                return Difference(number, "", where, (), rows)
-        return None
+                where = f"the state {name} of {holders[0].program.name} on {holders[0].program.device}"
+                raise DiffersError(where, rows)
 
 
 def _given(sending: Sending, way: _Way) -> tuple[tuple[str, str], ...]:

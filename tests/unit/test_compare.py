@@ -148,6 +148,8 @@ def test_what_was_changed_is_found(name, change, where, what):
     assert difference is not None
     assert [row for row in difference.rows if row.name.startswith(what)]
     assert all(row.written != row.placed for row in difference.rows)
+    assert difference.given
+    assert len(difference.rows) < 8
 
 
 @pytest.mark.parametrize("name", CASES)

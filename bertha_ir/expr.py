@@ -370,6 +370,19 @@ class HeaderOffset:
         return U32
 
 
+@frozen
+class Parsed:
+    """Whether the parser came to a header and found room for it."""
+
+    header: str
+    span: Span | None = field(default=None, eq=False, repr=False)
+
+    @property
+    def type(self) -> Type:
+        """Bool."""
+        return BOOL
+
+
 Expr = (
     Const
     | Local
@@ -395,4 +408,5 @@ Expr = (
     | Get
     | FrameSize
     | HeaderOffset
+    | Parsed
 )

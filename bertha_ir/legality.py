@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Stage = Literal["source", "expanded", "frame", "datagram", "send", "recv"]
 
 _WORDS: frozenset[type] = frozenset({e.Const, e.Local, e.Field, e.Unary, e.Binary, e.Cast, e.Choose, e.Call})
-_FRAME_MEASURES: frozenset[type] = frozenset({e.FrameSize, e.HeaderOffset})
+_FRAME_MEASURES: frozenset[type] = frozenset({e.FrameSize, e.HeaderOffset, e.Parsed})
 _VALUES: frozenset[type] = frozenset({
     e.Secret, e.Address, e.Part, e.MakeEndpoint, e.Payload, e.Value, e.Size, e.Element, e.Match, e.Contains, e.Get,
 })  # fmt: skip

@@ -189,7 +189,7 @@ class _Verifier:
                     self._ensure(bound.get(name) == type_, f"`{name}` is read before it is bound, or as another type")
                 case e.Field(header, name, type_):
                     self._field(header, name, type_)
-                case e.HeaderOffset(header):
+                case e.HeaderOffset(header) | e.Parsed(header):
                     self._ensure(header in {h.name for h in self.program.headers}, f"no header is called `{header}`")
 
     def _field(self, header: str, name: str, type_: Type) -> None:

@@ -92,7 +92,7 @@ class Programs:
 
     def _block(self, name: str, needs: tuple[str, ...]) -> Block:
         self.headers = needs
-        guard = self.random.choice((TRUE, self.truth(2, {})))
+        guard = TRUE if name == "flat" else self.random.choice((TRUE, self.truth(2, {})))
         body = self.body(self.random.randrange(4, 9), 2, {})
         return Block(name, needs, guard, body, (f"{name}.packet",))
 
@@ -129,7 +129,7 @@ class Programs:
     def statement(self, depth: int, known: dict[str, Bits]) -> tuple[Stmt, ...]:
         """One statement, or a look-up in a list with the index it needs."""
         kinds = [self._let, self._let, self._assign, self._assign, self._fix, self._look_up, self._store]
-        kinds += [self._if, self._if, self._repeat] if depth else []
+        kinds += [self._if, self._if, self._if_parsed, self._repeat] if depth else []
         return self.random.choice(kinds)(depth, known)
 
     def _fresh(self) -> str:
@@ -164,6 +164,13 @@ class Programs:
         then = self.body(self.random.randrange(1, 4), depth - 1, known)
         otherwise = self.body(self.random.randrange(3), depth - 1, known)
         return (If(self.truth(2, known), then, otherwise),)
+
+    def _if_parsed(self, depth: int, known: dict[str, Bits]) -> tuple[Stmt, ...]:
+        """What a header allows that not every message has."""
+        before, self.headers = self.headers, ("ethernet", "first", "second")
+        then = self.body(self.random.randrange(1, 4), depth - 1, known)
+        self.headers = before
+        return (If(e.Binary("and", e.Parsed("second"), self.truth(1, known)), then),)
 
     def _repeat(self, _: int, known: dict[str, Bits]) -> tuple[Stmt, ...]:
         total, type_ = self._fresh(), self._type()

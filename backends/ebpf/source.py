@@ -152,7 +152,7 @@ class Source:
         and the bytes in front of those it asks for.
         """
         nodes = tuple(walk((block.guard, block.body)))
-        read = {n.header for n in nodes if isinstance(n, e.Field)}
+        read = {n.header for n in nodes if isinstance(n, e.Field | e.Parsed)}
         asked = {n.header for n in nodes if isinstance(n, e.HeaderOffset)}
         if self.verdicts.helper:
             asked |= {n.checksum.header for n in nodes if isinstance(n, s.FixChecksum) and n.part != "header"}

@@ -124,6 +124,8 @@ class Words:
                 return self.frame_size
             case e.HeaderOffset(header):
                 return self.offsets[header]
+            case e.Parsed(header):
+                return f"({self.headers[header]} != 0)"
             case e.Call("now"):
                 return "bpf_ktime_get_ns()"
             case e.Call("random"):

@@ -82,6 +82,8 @@ class Words:
                 return f"{METADATA}.packet_length"
             case e.HeaderOffset(header):
                 return self._offset(header)
+            case e.Parsed(header):
+                return f"{self.layout.header(header)}.isValid()"
             case e.Call():
                 return EXTERNS[node.primitive](self, node)
         msg = f"{node} was not refused"

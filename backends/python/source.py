@@ -123,11 +123,6 @@ class Source:
         first = self.program.parser[0].header if self.program.parser else None
         return View(buffer, "0" if header == first else self.headers[header])
 
-    def _present(self, header: str) -> str:
-        if header == self.program.parser[0].header:
-            return f"size >= {self.program.header(header).size}"
-        return f"{self.headers[header]} >= 0"
-
     def _taken(self, block: Block) -> list[str]:
         """Return the lines that run a block if it takes the packet."""
         changes = changes_packet(block.body)
@@ -135,7 +130,7 @@ class Source:
         ends, ways = self._ends(block, buffer)
         views = {h: self._view(h, "data") for h in self.headers}
         body = Body(self.program, self.names, self.containers, ends, views, buffer=buffer)
-        tests = [self._present(h) for h in block.needs if h != ADDRESS]
+        tests = [body.words.present(h) for h in block.needs if h != ADDRESS]
         if tests:
             body.say(f"if {' and '.join(tests)}:")
             body.depth += 1

@@ -80,10 +80,17 @@ class Words:
                 return "size"
             case e.HeaderOffset(header):
                 return self.views[header].at
+            case e.Parsed(header):
+                return f"({self.present(header)})"
             case e.Call():
                 return self._call(node)
         msg = f"{node} was not refused"
         raise TypeError(msg)
+
+    def present(self, header: str) -> str:
+        """Return the condition that a header was parsed; the first is if there is room for it."""
+        at = self.views[header].at
+        return f"size >= {self.program.header(header).size}" if at == "0" else f"{at} >= 0"
 
     def text_of(self, header: str, name: str) -> str:
         """Return the value of a header's field."""

@@ -105,6 +105,8 @@ def evaluate(node: e.Expr, env: Environment) -> Value:  # noqa: C901, PLR0911, P
             return len(env.packet.data)
         case e.HeaderOffset(header):
             return env.packet.at[header]
+        case e.Parsed(header):
+            return header in env.packet.at
         case e.Param() | e.ParamField() | e.Count():
             msg = f"{node} is left from before expansion"
             raise TypeError(msg)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
@@ -17,12 +18,15 @@ from bertha_ir.types import ENDPOINT, U16, U32
 from bertha_ir.walk import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from bertha_ir.passes.lowering.sight import Sight
     from bertha_ir.plan import Hook
     from bertha_ir.spec import Specification, Transport
     from bertha_ir.stack import Graph, Layout, Op
+
+
+Conditions = tuple[e.Expr, ...]
 
 
 @frozen
@@ -36,21 +40,37 @@ class Part:
     block: Block
 
 
+@frozen
+class _Reading:
+    """An op, and the headers behind the transport's that it reads, with those in front of them."""
+
+    op: Op
+    inner: tuple[str, ...]
+
+
 def frame_part(specification: Specification, graph: Graph, ops: tuple[Op, ...]) -> Part:
     """Lower path ops for a device that sees the frames of one direction between the transports."""
     wire = Wire({m.name: m for m in specification.messages}, _transport(graph))
-    inner = inner_headers(ops, graph.wire(), wire)
-    own = tuple(_only_from_service(op, graph) for op in ops)
-    body, tables, states = _bodies(own, FrameSight(wire, inner), graph)
-    last = inner[-1] if inner else wire.transport.header
+    reads = tuple(_Reading(_only_from_service(op, graph), inner_headers(op, graph.wire(), wire)) for op in ops)
+    least = _common(reads)
+
+    def fits(inner: tuple[str, ...]) -> Conditions:
+        return (*wire.lengths(inner), *wire.holds(inner[-1] if inner else wire.transport.header))
+
+    body, tables, states = _Bodies(graph, lambda inner: FrameSight(wire, inner), fits, least).of(reads)
+    guard = conjunction((*_to_service(graph, wire), *fits(least)))
+    block = Block(f"{graph.stack}_{graph.direction}", (*wire.spine, *least), guard, body, tuple(o.id for o in ops))
     port = _service_port(graph, wire) if graph.direction == "request" else None
-    guard = (*_to_service(graph, wire, parsed=bool(inner)), *wire.lengths(inner), *wire.holds(last))
-    block = Block(
-        f"{graph.stack}_{graph.direction}", (*wire.spine, *inner), conjunction(guard), body, tuple(o.id for o in ops)
-    )
-    names = (*wire.front, *wire.spine, *inner)
+    names = dict.fromkeys((*wire.front, *wire.spine, *(n for r in reads for n in r.inner)))
     headers = tuple(header_of(wire.messages[n], words=True) for n in names)
-    return Part(headers, wire.parser(inner, port), tables, states, block)
+    parser = _merge_parsers(wire.parser(r.inner, port) for r in reads)
+    return Part(headers, parser, tables, states, block)
+
+
+def _common(reads: tuple[_Reading, ...]) -> tuple[str, ...]:
+    """Return the inner headers that all ops need: a message too short for more meets the others all the same."""
+    alike = takewhile(lambda names: len(set(names)) == 1, zip(*(r.inner for r in reads), strict=False))
+    return tuple(names[0] for names in alike)
 
 
 def _only_from_service(op: Op, graph: Graph) -> Op:
@@ -69,9 +89,9 @@ def _transport(graph: Graph) -> Transport:
     return next(o.transport for o in graph.chain() if o.transport is not None)
 
 
-def inner_headers(ops: tuple[Op, ...], layout: Layout, wire: Wire) -> tuple[str, ...]:
-    """Return the headers behind the transport's that the ops read, with those in front of them."""
-    read = {f.header for op in ops for f in fields_read(op.body)} - {*wire.front, *wire.spine}
+def inner_headers(op: Op, layout: Layout, wire: Wire) -> tuple[str, ...]:
+    """Return the headers behind the transport's that an op reads, with those in front of them."""
+    read = {f.header for f in fields_read(op.body)} - {*wire.front, *wire.spine}
     if not read:
         return ()
     known = [h for h in layout.headers if h in read]
@@ -84,30 +104,46 @@ def _service_port(graph: Graph, wire: Wire) -> tuple[str, int] | None:
     return (wire.transport.dst_port.name, graph.service[1]) if graph.service else None
 
 
-def _to_service(graph: Graph, wire: Wire, *, parsed: bool) -> tuple[e.Expr, ...]:
-    """Return the conditions that a request is for the service; the port was checked if a parser went past it."""
+def _to_service(graph: Graph, wire: Wire) -> Conditions:
+    """Return the conditions that a request is for the service. The parser may have gone past the port for another's
+    sake.
+    """
     if graph.direction != "request" or graph.service is None:
         return ()
     address, port = graph.service
-    conditions: list[e.Expr] = []
-    if address is not None:
-        conditions.append(e.Binary("==", wire.transport.dst_ip, e.Const(address, U32)))
-    if not parsed:
-        conditions.append(e.Binary("==", wire.transport.dst_port, e.Const(port, U16)))
-    return tuple(conditions)
+    to_port = e.Binary("==", wire.transport.dst_port, e.Const(port, U16))
+    return (to_port,) if address is None else (e.Binary("==", wire.transport.dst_ip, e.Const(address, U32)), to_port)
 
 
-def _bodies(ops: tuple[Op, ...], sight: Sight, graph: Graph) -> tuple[s.Body, tuple[Table, ...], tuple[State, ...]]:
-    body: list[s.Stmt] = []
-    tables: dict[str, Table] = {}
-    states = {t.name: _in_words(t) if sight.words else t for op in ops for t in op.states}
-    for op in ops:
-        lowering = BodyLowering(
-            sight, f"{graph.stack}_{op.id.replace('.', '_')}", {t.name: t for t in op.tables}, states
-        )
-        body += lowering.body(op.body)
-        tables |= lowering.used
-    return tuple(body), tuple(tables.values()), tuple(states.values())
+@frozen
+class _Bodies:
+    """Lowers ops one after another. `fits`: what must hold of inner headers, once parsed, for an op to read them; of
+    those that are `certain` it does.
+    """
+
+    graph: Graph
+    sight: Callable[[tuple[str, ...]], Sight]
+    fits: Callable[[tuple[str, ...]], Conditions]
+    certain: tuple[str, ...]
+
+    def of(self, reads: tuple[_Reading, ...]) -> tuple[s.Body, tuple[Table, ...], tuple[State, ...]]:
+        body: list[s.Stmt] = []
+        tables: dict[str, Table] = {}
+        states: dict[str, State] = {}
+        for read in reads:
+            op, sight = read.op, self.sight(read.inner)
+            states |= {t.name: _in_words(t) if sight.words else t for t in op.states}
+            prefix = f"{self.graph.stack}_{op.id.replace('.', '_')}"
+            lowering = BodyLowering(sight, prefix, {t.name: t for t in op.tables}, states)
+            lowered = lowering.body(op.body)
+            body += lowered if read.inner == self.certain else [self._if_there(read, lowered)]
+            tables |= lowering.used
+        return tuple(body), tuple(tables.values()), tuple(states.values())
+
+    def _if_there(self, read: _Reading, body: s.Body) -> s.If:
+        known = self.fits(self.certain)
+        fits = (condition for condition in self.fits(read.inner) if condition not in known)
+        return s.If(conjunction((e.Parsed(read.inner[-1]), *fits)), body, span=read.op.span)
 
 
 def _in_words(state: State) -> State:
@@ -123,17 +159,17 @@ def merge(name: str, device: str, hook: Hook, parts: Iterable[Part]) -> DevicePr
         "frame",
         hook,
         tuple({h.name: h for part in parts for h in part.headers}.values()),
-        _merge_parsers(parts),
+        _merge_parsers(part.parser for part in parts),
         tuple({t.name: t for part in parts for t in part.tables}.values()),
         tuple({t.name: t for part in parts for t in part.states}.values()),
         _merge_blocks(tuple(part.block for part in parts)),
     )
 
 
-def _merge_parsers(parts: tuple[Part, ...]) -> tuple[ParseState, ...]:
+def _merge_parsers(parsers: Iterable[tuple[ParseState, ...]]) -> tuple[ParseState, ...]:
     """Union the parse states. The transition with the most conditions is tried first: it is the one that knows more."""
     found: dict[str, dict[Transition, None]] = {}
-    for state in (state for part in parts for state in part.parser):
+    for state in (state for parser in parsers for state in parser):
         found.setdefault(state.header, {}).update(dict.fromkeys(state.transitions))
     return tuple(ParseState(h, tuple(sorted(t, key=lambda x: -len(x.when)))) for h, t in found.items())
 
@@ -167,13 +203,17 @@ def datagram_program(specification: Specification, graph: Graph, ops: tuple[Op, 
     """Lower path ops for a process that sees the transport's payload."""
     messages = {m.name: m for m in specification.messages}
     wire = Wire(messages, _transport(graph))
-    inner = inner_headers(ops, graph.wire(), wire)
-    body, tables, states = _bodies(ops, DatagramSight(), graph)
-    parser = wire.parser(inner, None)[-len(inner) :] if inner else ()
-    guard = wire.holds(inner[-1]) if inner else ()
+    reads = tuple(_Reading(op, inner_headers(op, graph.wire(), wire)) for op in ops)
+    least = _common(reads)
+
+    def fits(inner: tuple[str, ...]) -> Conditions:
+        return wire.holds(inner[-1]) if inner else ()
+
+    body, tables, states = _Bodies(graph, lambda _: DatagramSight(), fits, least).of(reads)
+    parser = _merge_parsers(wire.parser(r.inner, None)[-len(r.inner) :] for r in reads if r.inner)
     name = f"{graph.stack}_{graph.direction}"
-    block = Block(name, inner or (ADDRESS,), conjunction(guard), body, tuple(o.id for o in ops))
-    headers = tuple(header_of(messages[n], words=True) for n in inner)
+    block = Block(name, least or (ADDRESS,), conjunction(fits(least)), body, tuple(o.id for o in ops))
+    headers = tuple(header_of(messages[n], words=True) for n in dict.fromkeys(n for r in reads for n in r.inner))
     return DeviceProgram(name, device, "datagram", "process", headers, parser, tables, states, (block,))
 
 
@@ -182,7 +222,8 @@ def end_program(specification: Specification, graph: Graph, root: Root, device: 
     ops = tuple(o for o in graph.chain() if o.event == root and o.transport is None)
     if not ops:
         return None
-    body, tables, states = _bodies(ops, DatagramSight(words=False), graph)
+    reads = tuple(_Reading(op, ()) for op in ops)
+    body, tables, states = _Bodies(graph, lambda _: DatagramSight(words=False), lambda _: (), ()).of(reads)
     messages = {m.name: m for m in specification.messages}
     named = [n.message for n in walk(body) if isinstance(n, e.Value)]
     pushed = [n.header for n in walk(body) if isinstance(n, s.Push | s.Pop)]

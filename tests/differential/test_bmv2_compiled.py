@@ -23,16 +23,21 @@ chunnel small(by: field, op: field, data: field) {
 """
 CLIENT, SERVICE = (0x0A000009, 5555), (0x0A000001, 4242)
 CLIENTS, SERVERS = 0, 1  # ports
+ON_SWITCH = SITE.replace("port 1", f"port {CLIENTS}").replace("port 2", f"port {SERVERS}")
+
+
+def in_switch(built, folder):
+    """The program of the switch, compiled by p4c, and the commands that fill its tables."""
+    for path, content in api.artifact(built).items():
+        if path.startswith("p4/"):
+            folder.joinpath(path.rpartition("/")[2]).write_bytes(content)
+    return compile_p4(next(folder.glob("*.p4"))), next(folder.glob("*.commands.txt")).read_text()
 
 
 def test_a_switch_answers_what_it_has_seen_answered(tmp_path):
     """Of 300 questions and answers, in one order, each leaves where and as the interpreter says."""
-    site = SITE.replace("port 1", f"port {CLIENTS}").replace("port 2", f"port {SERVERS}")
-    built = compiled("small(by = Ask.key, op = Ask.op, data = Ask.data) |> udp(4242)", more=CACHE, site=site)
-    for path, content in api.artifact(built).items():
-        if path.startswith("p4/"):
-            tmp_path.joinpath(path.rpartition("/")[2]).write_bytes(content)
-    program = compile_p4(next(tmp_path.glob("*.p4")))
+    built = compiled("small(by = Ask.key, op = Ask.op, data = Ask.data) |> udp(4242)", more=CACHE, site=ON_SWITCH)
+    program, commands = in_switch(built, tmp_path)
     machine = Machine(next(p.program for p in built.programs if p.program.device == "tor"))
     rng, sent, expected = random.Random(2), [], [[], []]
     for _ in range(300):
@@ -44,4 +49,21 @@ def test_a_switch_answers_what_it_has_seen_answered(tmp_path):
         expected[port if outcome.verdict == "bounce" else 1 - port].append(outcome.data)
         sent.append((port, data))
     assert len(expected[CLIENTS]) > 150
-    assert run_switch(program, next(tmp_path.glob("*.commands.txt")).read_text(), sent, 300) == expected
+    assert run_switch(program, commands, sent, 300) == expected
+
+
+def test_a_message_too_short_for_one_op_meets_the_others(tmp_path):
+    """A filter drops, and the sharding behind it passes, what ends before the key."""
+    policy = "policy { prefer firewall on [tor]; prefer shard on [tor]; }"
+    chain = "firewall(deny = [10.9.0.0/16]) |> shard(key = Query.wide, shards = [a, c]) |> udp(4242)"
+    built = compiled(chain, site=ON_SWITCH + policy)
+    machine = Machine(next(p.program for p in built.programs if p.program.device == "tor"))
+    rng, sent, expected = random.Random(3), [], [[], []]
+    for _ in range(200):
+        source = (rng.choice((0x0A090001, 0x0A000009)), 5555)
+        data = frame(source, SERVICE, rng.randbytes(rng.choice((4, 19, 20, 33))))
+        outcome = machine.run(data)
+        expected[SERVERS] += [outcome.data] if outcome.verdict == "pass" else []
+        sent.append((CLIENTS, data))
+    assert 60 < len(expected[SERVERS]) < 140
+    assert run_switch(*in_switch(built, tmp_path), sent, len(expected[SERVERS])) == expected

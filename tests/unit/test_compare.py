@@ -22,6 +22,11 @@ SWITCH = SITE + "policy { prefer cached on [tor]; }"
 KERNEL = SITE + "policy { prefer shard on [kernel(h1)]; prefer count on [kernel(h1)]; }"
 BOTH = SITE + "policy { prefer firewall on [kernel(h1)]; prefer shard on [kernel(h1)]; }"
 PROCESS = SITE + "policy { deny shard on kernel(h1); deny shard on tor; deny shard on kernel(c1); }"
+ALONE = SITE + "".join(
+    f"policy {{ deny {op} on {device}; }} "
+    for op in ("firewall", "shard")
+    for device in ("kernel(h1)", "tor", "kernel(c1)")
+)
 CACHED = """
 message Ask over udp { op: u8; key: u8; data: bytes[4]; rest: bytes; }
 chunnel cached(by: field, op: field, data: field) {
@@ -41,17 +46,12 @@ CASES = {
     "chance": ("fault(per_mille = 300) |> udp(4242)", "udp(4242)", SITE),
     "both directions": ("cached(by = Ask.key, op = Ask.op, data = Ask.data) |> udp(4242)", "udp(4242)", SWITCH),
     "a filter first": (f"firewall(deny = [10.9.0.0/16]) |> {SHARD}", "udp(4242)", BOTH),
+    "in a process, a filter first": (f"firewall(deny = [10.9.0.0/16]) |> {SHARD}", "udp(4242)", ALONE),
     "a stream": ("firewall(deny = [10.9.0.0/16]) |> tcp(4242)", "tcp(4242)", SITE),
 }
-KNOWN = {
-    "both directions": "a merged parser does not check the port of requests: frames to other ports are taken for them",
-    "a filter first": "a message too short for the last op passes by all ops of its block",
-}
 
-
-def case(name: str):
-    """A case, with what is known to be wrong with it."""
-    return pytest.param(name, marks=[pytest.mark.xfail(reason=KNOWN[name], strict=True)] if name in KNOWN else [])
+FEW = {"both directions", "a filter first", "in a process, a filter first"}
+"""Those in which few messages show what only they can show: strangers' frames, and those too short for an op."""
 
 
 def run(built: api.Compiled, count: int = 400, seed: int = 0) -> Compared:
@@ -64,15 +64,16 @@ def built_of(name: str) -> api.Compiled:
     return compiled(request, response=response, site=site, more=CACHED)
 
 
-@pytest.mark.parametrize("name", [case(name) for name in CASES])
+@pytest.mark.parametrize("name", CASES)
 def test_what_was_compiled_is_what_was_written(name):
     """400 messages show no difference, and every active program of the stack has run."""
     built = built_of(name)
-    found = run(built, 3000 if name in KNOWN else 400)
+    count = 3000 if name in FEW else 400
+    found = run(built, count)
     assert found.difference is None
     ours = {f"{p.program.device}/{p.program.hook}/{p.program.name}" for p in built.programs if p.active}
     assert set(found.programs) == ours
-    assert sum(found.messages.values()) == 400
+    assert sum(found.messages.values()) == count
     assert found.others > 0 or "frame" not in {p.program.root for p in built.programs if p.active}
 
 

@@ -10,7 +10,7 @@ and tables as values (`Param`, `Address`, `Element`, `Match`, `Contains`, `Get`)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from attrs import field, frozen
 
@@ -102,11 +102,7 @@ class Address:
 
     which: Literal["src", "dst"]
     span: Span | None = field(default=None, eq=False, repr=False)
-
-    @property
-    def type(self) -> Type:
-        """Always an endpoint."""
-        return ENDPOINT
+    type: ClassVar[Type] = ENDPOINT
 
 
 @frozen
@@ -133,14 +129,10 @@ class MakeEndpoint:
     ip: Expr
     port: Expr
     span: Span | None = field(default=None, eq=False, repr=False)
+    type: ClassVar[Type] = ENDPOINT
 
     def __attrs_post_init__(self) -> None:
         require(self.ip.type == U32 and self.port.type == U16, "endpoint(u32, u16)")
-
-    @property
-    def type(self) -> Type:
-        """Always an endpoint."""
-        return ENDPOINT
 
 
 @frozen
@@ -148,11 +140,7 @@ class Payload:
     """The bytes of the message behind the headers that this position knows (`m.payload`)."""
 
     span: Span | None = field(default=None, eq=False, repr=False)
-
-    @property
-    def type(self) -> Type:
-        """Bytes of any length."""
-        return BYTES
+    type: ClassVar[Type] = BYTES
 
 
 @frozen
@@ -260,14 +248,10 @@ class Size:
 
     of: Expr
     span: Span | None = field(default=None, eq=False, repr=False)
+    type: ClassVar[Type] = U32
 
     def __attrs_post_init__(self) -> None:
         require(isinstance(self.of.type, Bytes), f"size of {self.of.type}")
-
-    @property
-    def type(self) -> Type:
-        """u32."""
-        return U32
 
 
 @frozen
@@ -276,11 +260,7 @@ class Count:
 
     table: str
     span: Span | None = field(default=None, eq=False, repr=False)
-
-    @property
-    def type(self) -> Type:
-        """u32."""
-        return U32
+    type: ClassVar[Type] = U32
 
 
 @frozen
@@ -328,11 +308,7 @@ class Contains:
     container: str
     key: Expr
     span: Span | None = field(default=None, eq=False, repr=False)
-
-    @property
-    def type(self) -> Type:
-        """Bool."""
-        return BOOL
+    type: ClassVar[Type] = BOOL
 
 
 @frozen
@@ -350,11 +326,7 @@ class FrameSize:
     """The bytes of the whole frame (or datagram) as it arrived, as u32."""
 
     span: Span | None = field(default=None, eq=False, repr=False)
-
-    @property
-    def type(self) -> Type:
-        """u32."""
-        return U32
+    type: ClassVar[Type] = U32
 
 
 @frozen
@@ -363,11 +335,7 @@ class HeaderOffset:
 
     header: str
     span: Span | None = field(default=None, eq=False, repr=False)
-
-    @property
-    def type(self) -> Type:
-        """u32."""
-        return U32
+    type: ClassVar[Type] = U32
 
 
 @frozen
@@ -376,11 +344,7 @@ class Parsed:
 
     header: str
     span: Span | None = field(default=None, eq=False, repr=False)
-
-    @property
-    def type(self) -> Type:
-        """Bool."""
-        return BOOL
+    type: ClassVar[Type] = BOOL
 
 
 Expr = (

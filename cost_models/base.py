@@ -62,6 +62,18 @@ class CostModel(ABC):
     def op_cost(self, work: Work, device: DeviceView, size: ByteCount) -> Cost | None:
         """Return what `work` costs on a device for one message of `size` bytes; None when it cannot say."""
 
+    def entry_cost(self, device: DeviceView, size: ByteCount) -> Cost | None:  # noqa: ARG002  (a subclass's to read)
+        """Return what it costs to hand a message to a device's hook, once for all ops that run there one after
+        another; None when it cannot say. Nothing, unless a model says otherwise.
+        """
+        return Cost(Nanoseconds(0))
+
+    def offload_cost(self, chunnels: tuple[str, ...], device: DeviceView, size: ByteCount) -> Cost | None:  # noqa: ARG002  (as above)
+        """Return what an offload that a device's maker supplies for neighbouring chunnels costs, top of the stack
+        first; None when it cannot say, as a model does that knows no offloads.
+        """
+        return None
+
     @abstractmethod
     def crossing_cost(self, link: LinkView, size: ByteCount) -> Cost | None:
         """Return what crossing a link costs one message of `size` bytes; None when it cannot say."""

@@ -89,17 +89,31 @@ def _figure(where: str, data: Any) -> Figure:  # noqa: ANN401  (TOML)
 
 @frozen
 class ProfileModel(CostModel):
-    """A price for the hook, and one for each step, look-up, store, checksum and primitive: additive latency."""
+    """A price for the hook, and one for each step, look-up, store, checksum and primitive: additive latency.
+
+    The figure `NAME` is in ns; beside it there may be `NAME-bytes`, in ns/byte.
+    """
 
     defaults: ClassVar[dict[str, str]] = {"host": "x86-server", "kernel": "x86-server", "switch": "bmv2"}
 
     def op_cost(self, work: Work, device: DeviceView, size: ByteCount) -> Cost | None:
         """Return the sum of the figures of the device's section, which is its kind; None when one lacks."""
+        return self._sum(_items(work), device, device.kind, size)
+
+    def entry_cost(self, device: DeviceView, size: ByteCount) -> Cost | None:
+        """Return the figure `hook` of the device's section."""
+        return self._sum([("hook", 1)], device, device.kind, size)
+
+    def offload_cost(self, chunnels: tuple[str, ...], device: DeviceView, size: ByteCount) -> Cost | None:
+        """Return the figure of the profile's section `offload` that is named as the chunnels, joined by `+`."""
+        return self._sum([("+".join(chunnels), 1)], device, "offload", size)
+
+    def _sum(self, items: list[tuple[str, int]], device: DeviceView, section: str, size: ByteCount) -> Cost | None:
         name = device.profile or self.defaults.get(device.kind)
         if name is None:
             return None
         profile = load_profile(name)
-        prices = [self._price(profile, device.kind, n, count, size) for n, count in _items(work)]
+        prices = [self._price(profile, section, n, count, size) for n, count in items]
         if any(p is None for p in prices):
             return None
         total = Nanoseconds(sum(p.value for p in prices if p is not None))
@@ -109,12 +123,11 @@ class ProfileModel(CostModel):
     def _price(profile: Profile, section: str, name: str, count: int, size: ByteCount) -> Nanoseconds | None:
         if count == 0:
             return Nanoseconds(0)
-        figure = profile.figure(section, name)
+        figure, each = profile.figure(section, name), profile.figure(section, f"{name}-bytes")
         if figure is None:
             return None
-        if figure.unit == "ns/byte":
-            return NanosecondsPerByte(figure.value).time(size) * count
-        return Nanoseconds(figure.value) * count
+        time = Nanoseconds(figure.value)
+        return (time + NanosecondsPerByte(each.value).time(size) if each else time) * count
 
     def crossing_cost(self, link: LinkView, size: ByteCount) -> Cost | None:
         """Return the latency that the link gives (`delay`), else its kind's, plus the bytes at its rate; None for an
@@ -149,7 +162,6 @@ def _tlp_bytes(size: ByteCount) -> ByteCount:
 
 def _items(work: Work) -> list[tuple[str, int]]:
     return [
-        ("hook", 1),
         ("step", work.steps),
         ("header", work.headers),
         *((f"lookup-{kind}", count) for kind, count in work.lookups),

@@ -29,7 +29,9 @@ def op_latency(candidate: Candidate, model: CostModel) -> float | None:
         stop.name, stop.kind, profile if isinstance(profile, str) else None, device.attributes if device else ()
     )  # fmt: skip
     try:
-        cost = model.op_cost(measure(candidate.program), view, ByteCount(MESSAGE_BYTES))
+        size = ByteCount(MESSAGE_BYTES)
+        entry, op = model.entry_cost(view, size), model.op_cost(measure(candidate.program), view, size)
+        cost = entry + op if entry and op else None
     except CostModelError as error:
         collector = Collector()
         collector.add(CH212NoCost, str(error), _profile_span(stop), "name a profile that there is, or none")

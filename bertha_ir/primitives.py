@@ -138,6 +138,10 @@ PRIMITIVES: dict[str, Primitive] = {
             inverse="http2_unframe",
         ),
         Primitive("http2_unframe", (BYTES,), BYTES, ("deterministic",), run.http2_unframe, growth=-9, fallible=True),
+        Primitive(
+            "delimit", (BYTES,), BYTES, ("deterministic", "injective"), run.delimit, growth=4, inverse="undelimit"
+        ),
+        Primitive("undelimit", (BYTES,), BYTES, ("deterministic",), run.undelimit, growth=-4, fallible=True),
         Primitive("pack", ("message",), BYTES, ("deterministic", "injective"), inverse="unpack"),
         Primitive("unpack", (BYTES,), "record", ("deterministic",), fallible=True),
     )

@@ -15,6 +15,7 @@ from typing import Any
 FNV_OFFSET, FNV_PRIME = 0xCBF29CE484222325, 0x100000001B3
 NONCE, TAG = 12, 16  # bytes; NIST SP 800-38D
 FRAME_HEADER = 9  # bytes; RFC 9113, section 4.1
+LENGTH = 4  # bytes in front of a record
 LARGEST = 1 << 20  # bytes that a message may decompress to
 
 
@@ -97,6 +98,22 @@ def zstd_decompress(data: bytes) -> bytes:
         raise PrimitiveError(msg) from error
     msg = "larger than 1 MiB"
     raise PrimitiveError(msg)
+
+
+def delimit(data: bytes) -> bytes:
+    """The length of the data in 4 bytes, then the data; `PrimitiveError` for 4 GiB and more."""
+    if len(data) >= 1 << 8 * LENGTH:
+        msg = "4 GiB or more"
+        raise PrimitiveError(msg)
+    return len(data).to_bytes(LENGTH, "big") + data
+
+
+def undelimit(data: bytes) -> bytes:
+    """Undo `delimit`; `PrimitiveError` when the data is not one whole record."""
+    if len(data) < LENGTH or int.from_bytes(data[:LENGTH], "big") != len(data) - LENGTH:
+        msg = "not one whole record"
+        raise PrimitiveError(msg)
+    return data[LENGTH:]
 
 
 def http2_frame(stream: int, data: bytes) -> bytes:

@@ -20,6 +20,7 @@ EXPECTED = [
     "cache",
     "compress",
     "count",
+    "delimit",
     "encapsulate",
     "encrypt",
     "fault",

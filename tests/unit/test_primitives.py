@@ -43,12 +43,14 @@ def test_inverses_undo(data, number):
     assert run.zstd_decompress(run.zstd_compress(data)) == data
     assert len(sealed) - len(data) == PRIMITIVES["aead_seal"].growth
     assert len(framed) - len(data) == PRIMITIVES["http2_frame"].growth
+    assert run.undelimit(run.delimit(data)) == data
+    assert len(run.delimit(data)) - len(data) == PRIMITIVES["delimit"].growth
 
 
 @given(st.binary(max_size=60))
 def test_what_was_not_made_is_refused(data):
     """Garbage is a PrimitiveError, never another exception."""
-    for undo in (lambda d: run.aead_open(KEY, d), run.zstd_decompress, run.http2_unframe):
+    for undo in (lambda d: run.aead_open(KEY, d), run.zstd_decompress, run.http2_unframe, run.undelimit):
         with pytest.raises(run.PrimitiveError):
             undo(b"\x01" + data)
 

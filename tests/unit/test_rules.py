@@ -71,7 +71,7 @@ def test_the_rewritten_stack_means_the_same():
     ("request_", "rules", "why"),
     [
         ("tag(Query.kind, 1) |> tag(Query.kind, 2)", WRONG, "the rule `wrong` is refuted: sending"),
-        ('encrypt(secret("a")) |> compress', LOST, "`authentic` is no longer provided; `confidential` is no longer"),
+        ('encrypt(secret("a")) |> compress', LOST, "`authentic` is no longer provided; `boundaries` is no longer"),
         ("tag(Query.kind, 1) |> tag(Query.flags, 2)", CIRCLE, "rules go round in circles here: `back`, `there`"),
     ],
 )

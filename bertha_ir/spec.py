@@ -200,6 +200,27 @@ class Rule:
 
 
 @frozen
+class Implementation:
+    """An offload that the maker of a kind of device supplies for neighbouring chunnels, named top of the stack first.
+
+    Bertha makes no program for it; `assumed` says on whose word it does what their bodies say. `profile`: the devices
+    of the kind that have it, all when None. `resources`: what one connection takes of the device's `flows`, `entries`
+    and `slots`. `init`, `teardown`: commands. Of those that fit, the one of higher `priority` is preferred.
+    """
+
+    name: str
+    chunnels: tuple[str, ...]
+    kind: DeviceKind
+    profile: str | None
+    assumed: str
+    resources: tuple[tuple[str, int], ...] = ()
+    init: str | None = None
+    teardown: str | None = None
+    priority: int = 0
+    span: Span | None = field(default=None, eq=False, repr=False)
+
+
+@frozen
 class Attribute:
     """`rate 100 Gbit/s;` of a device or a link: a number in base units (bit/s, bytes, ns), an address or a word."""
 
@@ -299,6 +320,7 @@ class Specification:
     stacks: tuple[Stack, ...]
     site: Site
     rules: tuple[Rule, ...] = ()
+    implementations: tuple[Implementation, ...] = ()
 
     def message(self, name: str) -> Message:
         """Return a message; KeyError when there is none of that name."""

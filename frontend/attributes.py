@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from bertha_ir.frontend.names import Names
 
 Quantity = Literal["bit/s", "B", "Hz", "s", "number", "address", "mac", "word"]
+RESOURCES = ("flows", "entries", "slots")
 DEVICE: Mapping[str, Quantity] = {
     "address": "address",
     "mac": "mac",
     "cores": "number",
     "memory": "B",
     "clock": "Hz",
+    **dict.fromkeys(RESOURCES, "number"),
     "profile": "word",
 }
 LINK: Mapping[str, Quantity] = {

@@ -73,6 +73,12 @@ def rule(span: Span, children: list[Any]) -> tree.Rule:
     return tree.Rule(name, parameters or (), left, right, equivalence, condition, span)
 
 
+def implementation(span: Span, children: list[Any]) -> tree.Implementation:
+    """`implementation name of chunnels on kind "profile" { items }`."""
+    name, chunnels, kind, profile, *items = children
+    return tree.Implementation(name, chunnels, kind, profile, tuple(items), span)
+
+
 def attribute(span: Span, children: list[Any]) -> tree.Attribute:
     """`name value;`: numbers keep their digits, for their unit may make them whole."""
     name, value, *unit = children
@@ -152,6 +158,11 @@ MAKERS: dict[str, Maker] = {
     "require": node(tree.Requires),
     "prefer": node(tree.Prefer),
     "rule": rule,
+    "implementation": implementation,
+    "layers": together,
+    "item": node(tree.Item),
+    "amounts": together,
+    "amount": pair,
     "device": device,
     "link": link,
     "attribute": attribute,

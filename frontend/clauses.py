@@ -80,6 +80,11 @@ def period(handler: tree.Handler) -> int | None:
     return subject.number * UNITS_OF_TIME.get(subject.unit.text, 0) if isinstance(subject, tree.Duration) else None
 
 
+def is_transport(declaration: tree.Chunnel) -> bool:
+    """Whether a chunnel puts messages on the wire, so that nothing can stand below it."""
+    return any(isinstance(c, tree.Transport) for c in declaration.clauses)
+
+
 def _place(clauses: list[tree.Place], collector: Collector) -> Place:
     if not clauses:
         return "anywhere"

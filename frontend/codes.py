@@ -59,7 +59,7 @@ class CH006UnknownDeclaration(Code):
     """a word begins no declaration.
 
     What: at the top of a file, the word is none of `import`, `endpoint`, `message`, `chunnel`, `stack`, `device`,
-    `link`, `run`, `policy`, `rule`.
+    `link`, `run`, `policy`, `rule`, `implementation`.
     Why: everything in a file belongs to one of these.
     Example: `mesage KvRequest { … }`
     Fix: correct the word; the nearest one is suggested.
@@ -69,8 +69,8 @@ class CH006UnknownDeclaration(Code):
 class CH007NotYet(Code):
     """the language has this word, the compiler not yet.
 
-    What: `select`, `fork`, `join`, `implementation` and `workload` are reserved for parts of the language that are
-    still to come.
+    What: `select`, `fork` and `join` of a stack, and the declarations `workload`, `site` and `library`, are reserved
+    for parts of the language that are still to come.
     Why: refusing is better than ignoring what was asked for.
     Example: `request: select { a | b } |> udp(1);`
     Fix: write one chain of chunnels per direction.
@@ -586,7 +586,7 @@ class CH070NoTransport(Code):
 class CH071TransportNotLast(Code):
     """a transport stands in the middle of a chain.
 
-    What: a chunnel with a `transport` clause is followed by another.
+    What: a chunnel with a `transport` clause is followed by another, in a stack, a rule or an implementation.
     Why: below a transport there is only the network.
     Example: `request: udp(1) |> encrypt(…) |> udp(2);`
     Fix: move it to the end.
@@ -667,7 +667,7 @@ class CH080UnknownKind(Code):
     """a device or a link has an unknown kind.
 
     What: devices are `host`, `kernel`, `smartnic` or `switch`, links `ethernet`, `loopback` or `pcie`.
-    Why: the kind decides which artifacts a device can run, and what a link costs.
+    Why: the kind decides which artifacts and offloads a device can run, and what a link costs.
     Example: `device tor: swich { }`
     Fix: correct the word; the nearest is suggested.
     """
@@ -676,8 +676,8 @@ class CH080UnknownKind(Code):
 class CH081BadAttribute(Code):
     """an attribute's value does not make sense.
 
-    What: the unit is unknown, missing or one of something else, the value is of another kind or not whole in base
-    units, or the attribute is repeated.
+    What: of a device, a link or an implementation. The unit is unknown, missing or one of something else, the value is
+    of another kind, not whole in base units or no line of text, or the attribute is repeated.
     Why: costs and limits are computed from these figures.
     Example: `rate 10 Gbits;`
     Fix: use a unit such as `Gbit/s`, `MiB`, `ns`.
@@ -721,4 +721,16 @@ class CH085NothingToPrefer(Code):
     Why: codecs and transports run at the ends of a connection, which `run` places; no device is chosen for them.
     Example: `prefer serialize on [tor];`
     Fix: leave the line out.
+    """
+
+
+class CH086NotAssumed(Code):
+    """nobody vouches for an implementation.
+
+    What: an `implementation` has no `assumed "…"`, or it says that it is `proved`.
+    Why: the maker of a device supplies it, and Bertha sees none of it, so that nothing of it can be proved; a plan that
+    relies on it says on whose word.
+    Example: `implementation nic_tls of encrypt |> tcp on smartnic { priority 10; }`
+    Fix: write where it is promised: `assumed "vendor data sheet, section 4";`. Of chains of chunnels, a `rule` makes a
+    claim that is proved.
     """

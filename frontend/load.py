@@ -10,6 +10,7 @@ from attrs import define
 from bertha_ir.diagnostics import BerthaError, Collector, Diagnostic
 from bertha_ir.frontend.chunnels import declare
 from bertha_ir.frontend.codes import CH015TooMany
+from bertha_ir.frontend.implementations import resolve_implementation
 from bertha_ir.frontend.messages import resolve_messages
 from bertha_ir.frontend.names import Names
 from bertha_ir.frontend.rules import resolve_rule
@@ -112,4 +113,5 @@ def _resolve(
     instances = tuple(resolve_uses(chain, declared, names, used) for chain in chains)
     rules = tuple(resolve_rule(node, declared, names) for node in names.rules.values())
     messages = tuple(names.layouts.values())
-    return Specification(messages, tuple(chunnels), stacks, resolve_site(names), rules), instances
+    supplied = tuple(resolve_implementation(node, names) for node in names.implementations.values())
+    return Specification(messages, tuple(chunnels), stacks, resolve_site(names), rules, supplied), instances

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bertha_ir.source import Span
     from bertha_ir.types import ParameterType
 
-T = TypeVar("T", tree.Message, tree.Endpoint, tree.Chunnel, tree.Stack, tree.Rule)
+T = TypeVar("T", tree.Message, tree.Endpoint, tree.Chunnel, tree.Stack, tree.Rule, tree.Implementation)
 _C = (
     "auto break case char const continue default do double else enum extern float for goto if inline int long register "
     "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while"
@@ -81,6 +81,7 @@ class Names:
     chunnels: dict[str, tree.Chunnel] = Factory(dict)
     stacks: dict[str, tree.Stack] = Factory(dict)
     rules: dict[str, tree.Rule] = Factory(dict)
+    implementations: dict[str, tree.Implementation] = Factory(dict)
     devices: dict[str, tree.Device] = Factory(dict)
     links: list[tree.Link] = Factory(list)
     runs: list[tree.Run] = Factory(list)
@@ -103,6 +104,8 @@ class Names:
                     self._add(self.stacks, name, declaration, "stack")
                 case tree.Rule(name):
                     self._add(self.rules, name, declaration, "rule")
+                case tree.Implementation(name):
+                    self._add(self.implementations, name, declaration, "implementation")
                 case tree.Device(ref):
                     before = self.devices.setdefault(ref.text, declaration)
                     check_name(ref.inner or ref.name, self.collector)

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from bertha_ir.source import SourceFile
 
 MAX_NESTING = 200
-KEYWORDS = ("import", "endpoint", "message", "chunnel", "stack", "rule", "device", "link", "run", "policy")
+KEYWORDS = (
+    *("import", "endpoint", "message", "chunnel", "stack", "rule"),
+    *("implementation", "device", "link", "run", "policy"),
+)
 _TOKEN = re.compile(
     r"""(?P<skip>\s+|//[^\n]*)|(?P<string>"(?:[^"\\\n]|\\.)*")|(?P<open>[(\[{])|(?P<close>[)\]}])"""
     r"""|(?P<end>;)|(?P<word>[A-Za-z_]\w*)|(?P<other>.)""",

@@ -51,14 +51,18 @@ def resolve_site(names: Names) -> Site:
     )
 
 
+def kind_of_device(word: Name, names: Names) -> DeviceKind:
+    """Return the kind of device; one that there is not is reported."""
+    if word.text not in KINDS:
+        hint = nearest_or_all(word.text, KINDS, "kind of device")
+        names.collector.add(CH080UnknownKind, f"no kind of device is called `{word.text}`", word.span, hint)
+    return cast("DeviceKind", word.text)
+
+
 def _device(node: tree.Device, names: Names) -> Device:
-    if node.kind.text not in KINDS:
-        hint = nearest_or_all(node.kind.text, KINDS, "kind of device")
-        message = f"no kind of device is called `{node.kind.text}`"
-        names.collector.add(CH080UnknownKind, message, node.kind.span, hint)
-    elif node.ref.inner:
+    kind = kind_of_device(node.kind, names)
+    if kind in KINDS and node.ref.inner:
         _ref(node.ref, names)
-    kind = cast("DeviceKind", node.kind.text)
     return Device(node.ref.text, kind, attributes(node.attributes, DEVICE, "device", names), node.span)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from bertha_ir.diagnostics import Label
 from bertha_ir.frontend import arguments, tables, tree
 from bertha_ir.frontend.chunnels import Declared, instantiate
+from bertha_ir.frontend.clauses import is_transport
 from bertha_ir.frontend.codes import (
     CH007NotYet,
     CH070NoTransport,
@@ -75,9 +76,9 @@ def _objective(node: tree.Stack, names: Names) -> str:
 def _direction(node: tree.Direction, declared: Mapping[str, Declared], names: Names) -> Direction:
     instances = resolve_uses(node.uses, declared, names, {})
     last = node.uses[-1].chunnel
-    if last.text in declared and not _is_transport(declared[last.text]):
+    if last.text in declared and not is_transport(declared[last.text].node):
         message, hint = f"`{last.text}` is no transport and ends the direction", "end it with `|> udp(port)`"
-        names.collector.add(CH070NoTransport, message, last.span, hint, _declared_here(declared[last.text]))
+        names.collector.add(CH070NoTransport, message, last.span, hint, declared_here(declared[last.text].node))
     return Direction(cast("Literal['request', 'response']", node.name.text), instances, node.span)
 
 
@@ -95,9 +96,9 @@ def resolve_uses(
         if chunnel is None:
             _refuse(use, declared, names)
             continue
-        if position < len(uses) and _is_transport(chunnel):
+        if position < len(uses) and is_transport(chunnel.node):
             message, hint = f"the transport `{word.text}` is not the last", "move it to the end"
-            names.collector.add(CH071TransportNotLast, message, word.span, hint, _declared_here(chunnel))
+            names.collector.add(CH071TransportNotLast, message, word.span, hint, declared_here(chunnel.node))
         instance = _instance(_unused(word.text, used), use, chunnel, names)
         if instance is not None:
             instances.append(instance)
@@ -113,12 +114,9 @@ def _unused(name: str, used: dict[str, int]) -> str:
     return unique
 
 
-def _is_transport(chunnel: Declared) -> bool:
-    return any(isinstance(c, tree.Transport) for c in chunnel.node.clauses)
-
-
-def _declared_here(chunnel: Declared) -> tuple[Label, ...]:
-    return (Label(chunnel.node.name.span, "declared here"),)
+def declared_here(chunnel: tree.Chunnel) -> tuple[Label, ...]:
+    """Point at a chunnel's declaration."""
+    return (Label(chunnel.name.span, "declared here"),)
 
 
 def _refuse(use: tree.Use, declared: Mapping[str, Declared], names: Names) -> None:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from bertha_ir.frontend.ast import Name, Number, Text
+
 if TYPE_CHECKING:
-    from bertha_ir.frontend.ast import AnyType, Argument, Expression, Name, Statement
+    from bertha_ir.frontend.ast import AnyType, Argument, Expression, Statement
     from bertha_ir.source import Span
 
 
@@ -232,6 +234,30 @@ class Rule:
     span: Span = field(eq=False, repr=False)
 
 
+Value = Number | Text | Name | tuple[tuple[Name, Number], ...]
+
+
+@frozen
+class Item:
+    """`priority 10;` or `resources { flows 1; }` of an implementation: the value is what was written, of any kind."""
+
+    name: Name
+    value: Value | None
+    span: Span = field(eq=False, repr=False)
+
+
+@frozen
+class Implementation:
+    """`implementation nic_tls of encrypt |> tcp on smartnic "connectx-7" { … }`."""
+
+    name: Name
+    chunnels: tuple[Name, ...]
+    kind: Name
+    profile: Text | None
+    items: tuple[Item, ...]
+    span: Span = field(eq=False, repr=False)
+
+
 @frozen
 class DeviceRef:
     """`h1` or `kernel(h1)`."""
@@ -331,4 +357,4 @@ class Policy:
     span: Span = field(eq=False, repr=False)
 
 
-Declaration = Import | Endpoint | Message | Chunnel | Stack | Rule | Device | Link | Run | Policy
+Declaration = Import | Endpoint | Message | Chunnel | Stack | Rule | Implementation | Device | Link | Run | Policy

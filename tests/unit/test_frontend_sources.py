@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import time
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from bertha_ir.frontend.sources import LIBRARY, MAX_BYTES
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*/*.chunnel"))
-TEXTS = [p.read_text() for p in (*EXAMPLES, *sorted(LIBRARY.glob("*.chunnel")))]
+REFERENCE = "".join(re.findall(r"```chunnel\n(.*?)```", (ROOT / "docs/language.md").read_text(), re.DOTALL))
+TEXTS = [REFERENCE, *(p.read_text() for p in (*EXAMPLES, *sorted(LIBRARY.glob("*.chunnel"))))]
 WORDS = sorted({w for text in TEXTS for w in text.replace("(", " ( ").replace(";", " ; ").split()})
 
 

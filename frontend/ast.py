@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from bertha_ir.source import Span
 
 
@@ -51,6 +53,14 @@ class Number:
     """An integer without a width of its own."""
 
     value: int
+    span: Span = field(eq=False, repr=False)
+
+
+@frozen
+class Decimal:
+    """A number with a decimal point: a quantity of a device, a link or a workload, never of an expression."""
+
+    value: Fraction
     span: Span = field(eq=False, repr=False)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
 from bertha_ir.diagnostics import Label
@@ -87,7 +86,7 @@ def _value(node: tree.Attribute, quantity: Quantity | None, names: Names) -> int
         return node.value
     if node.number is None:
         return node.value
-    value = Fraction(node.number) * _FACTORS.get(node.unit or "", 1)
+    value = node.number * _FACTORS.get(node.unit or "", 1)
     if value.denominator != 1:
         message = f"`{shown(node)}` is not whole in base units"
         names.collector.add(CH081BadAttribute, message, node.span, "write a whole number, or a larger unit")

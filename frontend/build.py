@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from bertha_ir.frontend import ast, tree
@@ -80,13 +81,11 @@ def implementation(span: Span, children: list[Any]) -> tree.Implementation:
 
 
 def attribute(span: Span, children: list[Any]) -> tree.Attribute:
-    """`name value;`: numbers keep their digits, for their unit may make them whole."""
+    """`name value;`: a number may be a fraction, which its unit may make whole."""
     name, value, *unit = children
     match value:
-        case ast.Number():
-            return tree.Attribute(name, value.value, str(value.value), unit[0] if unit else None, span)
-        case str():
-            return tree.Attribute(name, 0, value, unit[0] if unit else None, span)
+        case ast.Number() | ast.Decimal():
+            return tree.Attribute(name, int(value.value), Fraction(value.value), unit[0] if unit else None, span)
         case ast.Fixed():
             return tree.Attribute(name, value.value, None, None, span)
         case ast.Text():

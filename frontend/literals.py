@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from bertha_ir.frontend import ast
@@ -30,6 +31,15 @@ def integer(text: str, span: Span, collector: Collector) -> int:
         message = f"`{shorten(text)}` is no number"
     collector.add(CH020BadLiteral, message, span, "write a number of at most 128 bits, such as 1_000 or 0x2a")
     return 0
+
+
+def decimal(text: str, span: Span, collector: Collector) -> Fraction:
+    """Return the value of `12.5`; 0 after an error."""
+    if len(text) <= MAX_DIGITS:
+        return Fraction(text)
+    message, hint = "the number is longer than any quantity needs", "write a number of fewer digits, such as 12.5"
+    collector.add(CH020BadLiteral, message, span, hint)
+    return Fraction(0)
 
 
 def address(text: str, span: Span, collector: Collector) -> int:

@@ -143,6 +143,8 @@ class _Builder:
                 return ast.Name(self._bounded(text, span), span)
             case "INTEGER":
                 return ast.Number(literals.integer(text, span, self.collector), span)
+            case "DECIMAL":
+                return ast.Decimal(literals.decimal(text, span, self.collector), span)
             case "STRING":
                 return ast.Text(literals.string(text, span, self.collector), span)
             case "TRUTH":

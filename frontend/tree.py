@@ -9,6 +9,8 @@ from attrs import field, frozen
 from bertha_ir.frontend.ast import Name, Number, Text
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from bertha_ir.frontend.ast import AnyType, Argument, Expression, Statement
     from bertha_ir.source import Span
 
@@ -274,11 +276,11 @@ class DeviceRef:
 
 @frozen
 class Attribute:
-    """`rate 100 Gbit/s;`: the value is a number (as it is written), an address or a word."""
+    """`rate 100 Gbit/s;`: `number` in its unit, or a value that is an address or a word."""
 
     name: Name
     value: int | str
-    number: str | None
+    number: Fraction | None
     unit: str | None
     span: Span = field(eq=False, repr=False)
 

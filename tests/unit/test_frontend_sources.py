@@ -144,6 +144,14 @@ def test_a_file_of_mistakes_ends_at_a_thousand(tmp_path):
     assert set(found) == {"CH021", "CH015"}
 
 
+def test_digits_are_bounded(tmp_path):
+    """A number of more digits than anything has is CH020, with a decimal point or without."""
+    file = tmp_path / "digits.chunnel"
+    for number, found in (("1." + "0" * 100, []), ("1." + "0" * 100_000, ["CH020"]), ("1" * 100_000, ["CH020"])):
+        file.write_text(f"device h: host; link h <-> h ethernet {{ rate {number} bit/s; }}")
+        assert codes(file) == found
+
+
 def test_imports_are_nested_to_a_bound(tmp_path):
     """A chain of files is read up to 64 deep; a longer one is CH004, not a traceback."""
     for i in range(1000):

@@ -12,17 +12,22 @@ from bertha_ir.cost_models.units import Nanoseconds
 if TYPE_CHECKING:
     from bertha_ir.cost_models.units import ByteCount
     from bertha_ir.cost_models.work import Work
+    from bertha_ir.plan import Hook
     from bertha_ir.spec import Attribute, DeviceKind
 
 
 @frozen
 class DeviceView:
-    """A device as a cost model sees it. `profile` is what the site names, or None."""
+    """A device as a cost model sees it. `profile` is what the site names, a path if it ends in `.toml`, or None.
+
+    `hook`: where in the device the op is attached (`ingress`, `egress`, `pipeline`, `process`), None when not said.
+    """
 
     name: str
     kind: DeviceKind
     profile: str | None = None
     attributes: tuple[Attribute, ...] = ()
+    hook: Hook | None = None
 
 
 @frozen

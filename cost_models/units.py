@@ -51,6 +51,11 @@ class Nanoseconds(Quantity):
 
 
 @frozen
+class Unitless(Quantity):
+    """A number of things: cores, stages, instructions."""
+
+
+@frozen
 class ByteCount(Quantity):
     """Size."""
 

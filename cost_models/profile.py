@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from bertha_ir.cost_models.work import Counts, Work
 
 OFFLOAD = "offload"
-MAY_LACK = "row-"  # what costs nothing where the profile is silent: a device that does not search rows one by one
+# What costs nothing where a profile is silent: not every device searches row by row, sums up late, or copies.
+MAY_LACK = ("row-", "sum-", "copy")
 
 
 @frozen

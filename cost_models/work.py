@@ -13,12 +13,14 @@ from attrs import define, field, frozen
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
+from bertha_ir.program import ADDRESS
 from bertha_ir.walk import walk
 
 if TYPE_CHECKING:
     from bertha_ir.program import DeviceProgram, State, Table
 
 Counts = tuple[tuple[str, int], ...]
+COMPARING = frozenset((*e.ORDER, *e.EQUALITY, *e.LOGIC))
 IN_PLACE = 256  # rows of an exact table that a kernel compares one after another; a larger one is hashed
 
 
@@ -26,14 +28,18 @@ IN_PLACE = 256  # rows of an exact table that a kernel compares one after anothe
 class Work:
     """Counts of one message's longest way through a body.
 
-    `steps`: additions, comparisons, choices. `multiplications`, `divisions`. `reads`, `writes`: of header fields.
+    `steps`: additions, shifts, choices. `moves`: of locals, and of a datagram's addresses. `comparisons`: and what
+    joins them, and branches. `multiplications`, `divisions`. `reads`, `writes`: of header fields.
     `headers`: headers parsed. `lookups`: by kind (`array`, `exact`, `exact-hash`, `lpm`, `range`, `state-cell`,
     `state-map`, `state-lru`). `rows`: what those search among, by kind of table (of prefixes, the levels of a tree).
     `stores`: writes of state, by what is done and to what (`set-cell`, `add-map`, `delete-lru` …). `checksums`:
-    updates. `calls`: primitives, by name.
+    updates. `sums`: the checksums that these go to, each once for every part of what it covers (see `FixChecksum`):
+    some targets add up the changes and apply them at the end. `calls`: primitives, by name.
     """
 
     steps: int = 0
+    moves: int = 0
+    comparisons: int = 0
     multiplications: int = 0
     divisions: int = 0
     reads: int = 0
@@ -43,21 +49,26 @@ class Work:
     rows: Counts = ()
     stores: Counts = ()
     checksums: int = 0
+    sums: Counts = ()
     calls: Counts = ()
 
     def items(self) -> Counts:
         """Return what is counted by the names that profiles have figures under."""
         return (
             ("step", self.steps),
+            ("step-move", self.moves),
+            ("step-compare", self.comparisons),
             ("step-multiply", self.multiplications),
             ("step-divide", self.divisions),
             ("step-read", self.reads),
             ("step-write", self.writes),
+            ("copy", int(self.writes > 0)),  # a process copies what it changes
             ("header", self.headers),
             *((f"lookup-{kind}", count) for kind, count in self.lookups),
             *((f"row-{kind}", count) for kind, count in self.rows),
             *((f"store-{kind}", count) for kind, count in self.stores),
             ("checksum", self.checksums),
+            *((f"sum-{part}", count) for part, count in self.sums),
             *((f"call-{name}", count) for name, count in self.calls),
         )
 
@@ -74,6 +85,8 @@ def measure(program: DeviceProgram) -> Work:
     found = guards + most
     return Work(
         found["step"],
+        found["move"],
+        found["compare"],
         found["multiply"],
         found["divide"],
         found["read"],
@@ -83,6 +96,7 @@ def measure(program: DeviceProgram) -> Work:
         _named(found, "row"),
         _named(found, "store"),
         found["checksum"],
+        tuple(sorted(Counter(name.split(" ")[1] for name in found if name.startswith("sum ")).items())),
         _named(found, "call"),
     )
 
@@ -120,7 +134,7 @@ class _Way:
             if isinstance(node, s.Drop | s.Bounce):
                 return None, ended | on
             if isinstance(node, s.If):
-                on += self.expression(node.condition) + Counter(step=1)
+                on += self.expression(node.condition) + Counter(compare=1)
                 branches = [() if self._fills(node.condition, b) else b for b in (node.then, node.otherwise)]
             elif isinstance(node, s.Attempt | s.Pop):
                 on += self._statement(node)
@@ -149,7 +163,7 @@ class _Way:
                 return any(isinstance(n, s.Store) and n.state == self.hits[name] for n in branch)
         return False
 
-    def _statement(self, node: s.Stmt) -> Counter[str]:  # noqa: PLR0911  (one row a node)
+    def _statement(self, node: s.Stmt) -> Counter[str]:  # noqa: C901, PLR0911  (one row a node)
         match node:
             case s.Lookup(container, keys, hit):
                 if hit is not None and container in self.states:
@@ -160,9 +174,14 @@ class _Way:
             case s.Delete(state, keys):
                 return self.expression(keys) + Counter([f"store delete-{self._form(state)}"])
             case s.FixChecksum():
-                return self.expression((node.old, node.new)) + Counter(["checksum"])
+                at = f"sum {node.part} {node.checksum.header}.{node.checksum.name}"
+                return self.expression((node.old, node.new)) + Counter(["checksum", at])
             case s.Assign(target, value):
-                return self.expression(value) + Counter(["write" if isinstance(target, e.Field) else "step"])
+                return self.expression(value) + Counter(
+                    ["write" if isinstance(target, e.Field) and target.header != ADDRESS else "move"]
+                )
+            case s.Pop():
+                return Counter(["step"])
             case s.Attempt(_, value):
                 return self.expression(value)
             case s.Push(_, fields):
@@ -190,16 +209,20 @@ class _Way:
         return Counter(kind for n in walk(node) for kind in _kinds(n))
 
 
-def _kinds(node: object) -> tuple[str, ...]:
+def _kinds(node: object) -> tuple[str, ...]:  # noqa: PLR0911  (one row a node)
     match node:
+        case e.Binary(op) if op in COMPARING:
+            return ("compare",)
+        case e.Unary("not"):
+            return ("compare",)
         case e.Binary("*"):
             return ("multiply",)
         case e.Binary("/" | "%"):
             return ("divide",)
         case e.Unary() | e.Binary() | e.Choose():
             return ("step",)
-        case e.Field():
-            return ("read",)
+        case e.Field(header):
+            return ("move" if header == ADDRESS else "read",)
         case e.Call(name):
             return (f"call {name}",)
     return ()

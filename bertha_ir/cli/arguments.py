@@ -43,6 +43,7 @@ def make_parser() -> Parser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for add in (
         _check, _compile, _verify, _plan, _ir, _explain, _effects, _prove, _laws, _passes, _targets, _cost_models,
+        _calibrate,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -253,8 +254,24 @@ def _cost_models(commands: Commands) -> None:
     parser = _command(
         commands,
         "cost-models",
-        "list the cost models, or check one",
+        "list cost models and profiles, check a model, or try a profile on this host",
         "bertha cost-models",
         "bertha cost-models --check ./mine.py:MyModel",
+        "bertha cost-models --profile bluefield-2",
+        "bertha cost-models --validate --profile here.toml --svg errors.svg",
     )
-    parser.add_argument("--check", metavar="NAME", help="say what this one breaks of what a cost model must keep")
+    parser.add_argument("--profile", metavar="NAME", help="a profile's figures; a path, if it ends in .toml")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--check", metavar="NAME", help="say what this one breaks of what a cost model must keep")
+    what.add_argument("--profiles", action="store_true", help="list the profiles, and how sure their figures are")
+    what.add_argument("--validate", action="store_true", help="compare what a profile says with what is measured here")
+    parser.add_argument("--svg", metavar="FILE", type=Path, help="with --validate: a drawing, too")
+    parser.add_argument("--quick", action="store_true", help="with --validate: less exact, in seconds")
+
+
+def _calibrate(commands: Commands) -> None:
+    parser = _command(
+        commands, "calibrate", "measure this host and write its profile", "bertha calibrate -o here.toml --quick"
+    )
+    parser.add_argument("-o", "--out", metavar="FILE", type=Path, help="the profile (default: standard output)")
+    parser.add_argument("--quick", action="store_true", help="less exact, in seconds")

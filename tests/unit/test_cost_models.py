@@ -133,7 +133,10 @@ def test_tc_has_prices_of_its_own():
     at = {hook: DeviceView("k", "kernel", hook=hook) for hook in (None, "ingress", "egress")}
     entry = {hook: ProfileModel().entry_cost(view, ByteCount(1)).latency.value for hook, view in at.items()}
     assert entry[None] == entry["ingress"] < entry["egress"]
-    assert len({ProfileModel().op_cost(Work(steps=9), view, ByteCount(1)) for view in at.values()}) == 1
+    assert len({ProfileModel().op_cost(Work(calls=(("udp", 1),)), view, ByteCount(1)) for view in at.values()}) == 1
+    sums = Work(checksums=1, sums=(("content", 1),))
+    costs = [ProfileModel().op_cost(sums, at[hook], ByteCount(1)).latency for hook in ("ingress", "egress")]
+    assert costs[0] < costs[1]
 
 
 def test_offloads_are_priced_by_the_chunnels_they_stand_for():

@@ -131,7 +131,7 @@ def test_frames_that_cannot_be_known_are_left_to_the_process(request_, site, why
 def test_an_unknown_profile_is_shown_at_the_device():
     """CH212, with the attribute underlined, and the profiles that there are."""
     got = error(LOCAL, site=SITE.replace('"bmv2"', '"tofino-9"'))
-    assert got.startswith("CH212 no device profile is called `tofino-9`; there are bmv2")
+    assert got.startswith("CH212 no device profile is called `tofino-9`; there are agilio-cx")
     assert "tofino-9" in got.rpartition("[")[2]
 
 

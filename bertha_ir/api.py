@@ -196,7 +196,7 @@ def artifact(compiled: Compiled) -> dict[str, bytes]:
     files |= {f"ir/{name}.ir": text.print_ir(stage).encode() for name, stage in stages.items()}
     files["plan.json"] = artifacts.to_json({"schema": SCHEMA, "plans": [plan_data(p) for p in compiled.plans]})
     stacks = {p.stack: _listed_stack(p, compiled.specification) for p in compiled.plans}
-    files["manifest.json"] = artifacts.manifest(plan_id(compiled.plans), stacks, programs, files, {})
+    files["manifest.json"] = artifacts.manifest(plan_id(compiled.plans), stacks, programs, _offloads(compiled), files)
     return files
 
 
@@ -223,11 +223,55 @@ def _dotted(service: tuple[int | None, int] | None) -> tuple[str | None, int] | 
 def _listed(placed: PlacedProgram, files: list[str]) -> artifacts.ManifestProgram:
     made = placed.program
     return artifacts.ManifestProgram(
-        made.name, placed.stack, placed.backend, made.device, made.root, made.hook, tuple(files), placed.active
+        made.name,
+        placed.stack,
+        placed.backend,
+        made.device,
+        made.root,
+        made.hook,
+        tuple(files),
+        placed.active,
+        placed.offloads,
     )
 
 
+def _offloads(compiled: Compiled) -> list[artifacts.ManifestOffload]:
+    """Return what the plans rely on that Bertha makes no program for."""
+    known = {i.name: i for i in compiled.specification.implementations}
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for made in compiled.plans:
+        for b in (b for b in made.bindings if b.active and b.implementation is not None):
+            found.setdefault((b.implementation or "", made.stack, b.device), []).append(f"{b.direction}.{b.op}")
+    return [
+        artifacts.ManifestOffload(name, stack_, device, tuple(ops), known[name].init, known[name].teardown)
+        for (name, stack_, device), ops in found.items()
+    ]
+
+
 def plan_data(value: Plan) -> dict[str, object]:
-    """Return a plan as plain data for JSON: its fields, its `id`, and its latency in nanoseconds."""
+    """Return a plan as plain data for JSON: its fields, its `id`, its latency in nanoseconds, and it in short, `after`
+    beside `before`.
+    """
     data = asdict(value, filter=lambda attribute, _: attribute.name != "span")
-    return {"id": value.id, **data, "latency_ns": value.latency_ns}
+    both = {"before": _outline(value.before), "after": _outline(value.after)}
+    return {"id": value.id, **data, "latency_ns": value.latency_ns, **both}
+
+
+def plan_fields(data: Mapping[str, object]) -> dict[str, object]:
+    """Return the fields of a plan as its class has them, of what `plan_data` made of it; what is malformed stays so."""
+    before = data.get("before")
+    if not isinstance(before, dict):
+        return dict(data)
+    runs, crossings = before.get("runs"), before.get("crossings")
+    if isinstance(runs, list) and all(isinstance(run, dict) for run in runs):
+        runs = [[run.get("op"), run.get("device")] for run in runs]
+    if isinstance(crossings, dict):
+        crossings = [[kind, count] for kind, count in crossings.items()]
+    return {**data, "before": {**before, "runs": runs, "crossings": crossings}}
+
+
+def _outline(value: plan.Outline | None) -> dict[str, object] | None:
+    if value is None:
+        return None
+    runs = [{"op": op, "device": device} for op, device in value.runs]
+    return {"runs": runs, "crossings": dict(value.crossings), "latency_ns": value.latency_ns}

@@ -52,7 +52,9 @@ class ManifestStack:
 
 @frozen
 class ManifestProgram:
-    """A device program of the artifact and its files. `active`: the plan's choice; otherwise a standby."""
+    """A device program of the artifact and its files. `active`: the plan's choice; otherwise a standby. `offloads`: the
+    names of those that must have been started before it runs.
+    """
 
     name: str
     stack: str
@@ -62,6 +64,21 @@ class ManifestProgram:
     hook: str
     files: tuple[str, ...]
     active: bool
+    offloads: tuple[str, ...] = ()
+
+
+@frozen
+class ManifestOffload:
+    """What a device's maker supplies and the plan relies on: the ops it does there (as DIRECTION.OP), and the commands
+    that start it and end it, None where there are none.
+    """
+
+    name: str
+    stack: str
+    device: str
+    ops: tuple[str, ...]
+    init: str | None
+    teardown: str | None
 
 
 def to_json(value: object) -> bytes:
@@ -73,8 +90,8 @@ def manifest(
     plan: str,
     stacks: Mapping[str, ManifestStack],
     programs: Sequence[ManifestProgram],
+    offloads: Sequence[ManifestOffload],
     files: Mapping[str, bytes],
-    toolchain: Mapping[str, str],
 ) -> bytes:
     """Return the text of `manifest.json` (docs/json.md). `plan` is the plan's id; `files`, all files but this one."""
     return to_json(
@@ -84,8 +101,8 @@ def manifest(
             "plan": plan,
             "stacks": {name: asdict(stack) for name, stack in stacks.items()},
             "programs": [asdict(program) for program in programs],
+            "offloads": [asdict(offload) for offload in offloads],
             "files": {path: hashlib.sha256(content).hexdigest() for path, content in files.items()},
-            "toolchain": dict(toolchain),
         }
     )
 

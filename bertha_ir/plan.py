@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from typing import TYPE_CHECKING, Literal
 
 from attrs import field, frozen
@@ -13,11 +14,14 @@ if TYPE_CHECKING:
 
 
 Hook = Literal["ingress", "egress", "pipeline", "process"]
+Where = Hook | Literal["socket", "offload"]
+"""Where in a device an op runs: at a hook of its programs, in its own protocols, or in what its maker supplies."""
 
 
 @frozen
 class Binding:
     """An op on a device. `active`: the plan's choice; otherwise a standby that negotiation may choose instead.
+    `implementation`: the offload that runs it, by name, where no program of Bertha's does.
 
     `latency_ns` is what the cost model says for one message of `Plan.message_bytes`, None when it does not know.
     """
@@ -26,10 +30,11 @@ class Binding:
     direction: Literal["request", "response"]
     device: str
     backend: str
-    hook: Hook
+    hook: Where
     active: bool
     reason: str
     latency_ns: float | None = None
+    implementation: str | None = None
 
 
 @frozen
@@ -77,8 +82,30 @@ class Assumption:
 
 
 @frozen
+class Order:
+    """The ids of a direction's ops in the order in which messages meet them."""
+
+    direction: Literal["request", "response"]
+    ops: tuple[str, ...]
+
+
+@frozen
+class Outline:
+    """A plan in short. `runs`: each op (as DIRECTION.OP) in the order in which messages meet them, and its device;
+    `crossings`: how many links of each kind a message crosses, of all directions together.
+    """
+
+    runs: tuple[tuple[str, str], ...]
+    crossings: tuple[tuple[str, int], ...]
+    latency_ns: float | None
+
+
+@frozen
 class Plan:
-    """One stack, placed. `service` is (address, port) of the listening end, as far as the site tells."""
+    """One stack, placed. `service` is (address, port) of the listening end, as far as the site tells.
+
+    `before`: the stack as written, with each chunnel where it alone is cheapest, and no two of them in one program.
+    """
 
     stack: str
     ends: tuple[str, str]
@@ -93,6 +120,8 @@ class Plan:
     message_bytes: int = 0
     cost_model: str = ""
     specification: str = ""
+    orders: tuple[Order, ...] = ()
+    before: Outline | None = None
 
     @property
     def id(self) -> str:
@@ -101,8 +130,10 @@ class Plan:
         """
         from bertha_ir.text import print_ir  # noqa: PLC0415  (text registers this module's classes)
 
-        runs = tuple((b.op, b.direction, b.device, b.backend, b.hook, b.active) for b in self.bindings)
-        agreed = (self.stack, self.ends, self.hosts, self.service, self.path, self.specification, runs)
+        runs = tuple(
+            (b.op, b.direction, b.device, b.backend, b.hook, b.active, b.implementation) for b in self.bindings
+        )
+        agreed = (self.stack, self.ends, self.hosts, self.service, self.path, self.specification, self.orders, runs)
         return hashlib.sha256(print_ir(agreed).encode()).hexdigest()
 
     @property
@@ -113,13 +144,25 @@ class Plan:
         known = [p for p in parts if p is not None]
         return sum(known) if len(known) == len(parts) else None
 
+    @property
+    def after(self) -> Outline:
+        """The plan in short, to be set beside `before`."""
+        active: dict[tuple[str, str], str] = {(b.direction, b.op): b.device for b in self.bindings if b.active}
+        rows = [(order.direction, op) for order in self.orders for op in order.ops]
+        counts = Counter(c.kind for c in self.crossings)
+        runs = tuple((f"{d}.{op}", active[d, op]) for d, op in rows if (d, op) in active)
+        return Outline(runs, tuple(sorted(counts.items())), self.latency_ns)
+
 
 @frozen
 class PlacedProgram:
-    """A device program of a plan, and the backend that prints it."""
+    """A device program of a plan, and the backend that prints it. `offloads`: those that do the rest of its messages'
+    ops, without which they would go out, or be taken, wrongly.
+    """
 
     stack: str
     backend: str
     active: bool
     program: DeviceProgram
     ports: tuple[tuple[int, int], ...] = ()
+    offloads: tuple[str, ...] = ()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from bertha_ir import expr as e
+from bertha_ir.cost_models.base import Cost
+from bertha_ir.cost_models.units import Nanoseconds
+from bertha_ir.passes.costs import MESSAGE_BYTES, Prices
 from bertha_ir.passes.destinations import addresses, rewrites
 from bertha_ir.passes.layout import fields_read, network_headers, visible
 from bertha_ir.passes.lowering.program import datagram_program, frame_part, merge
@@ -49,7 +53,10 @@ def ledger_of(op: Op, graph: Graph, grounds: Grounds) -> tuple[LedgerEntry, ...]
     return tuple(ground.entry(graph) for ground in found if ground.may_not is None)
 
 
-@frozen
+FREE_OF_CHARGE = Cost(Nanoseconds(0))
+
+
+@frozen(slots=False)
 class Sites:
     """Where the path ops of one direction may run: the stops of the path, by body, policy and backend.
 
@@ -63,10 +70,25 @@ class Sites:
     context: Context
     grounds: Grounds
 
+    @cached_property
+    def prices(self) -> Prices:
+        """The prices of the direction."""
+        stops = self.path.stops if self.graph.direction == "request" else self.path.stops[::-1]
+        return Prices(self.path, stops, self.context.cost_model)
+
+    def latency(self, cost: Cost | None, stop: int, *, entered: bool) -> float | None:
+        """Return the nanoseconds of an op at a stop, with what it takes to get there if it is `entered` for it."""
+        door = self.prices.entry(stop, MESSAGE_BYTES) if entered else FREE_OF_CHARGE
+        return cost.latency.value + door.latency.value if cost and door else None
+
+    def alone(self, candidate: Candidate) -> float | None:
+        """Return the nanoseconds of an op that has a program of its own."""
+        cost = self.prices.run(candidate.program, candidate.index)(MESSAGE_BYTES)
+        return self.latency(cost, candidate.index, entered=True)
+
     def candidates(self, op: Op) -> tuple[tuple[Candidate, ...], tuple[Refusal, ...]]:
         """Return the stops that can run an op, in the direction's order, and the refusals of the others."""
-        stops = self.path.stops if self.graph.direction == "request" else self.path.stops[::-1]
-        tried = [self._try(op, stop, index) for index, stop in enumerate(stops[1:], 1)]
+        tried = [self._try(op, stop, index) for index, stop in enumerate(self.prices.stops[1:], 1)]
         found = tuple(t for t in tried if isinstance(t, Candidate))
         return found, tuple(t for t in tried if isinstance(t, Refusal))
 
@@ -102,7 +124,7 @@ class Sites:
             in_segments(op, self.graph, stop, self.specification)
             or _moves(op, self.graph, self.grounds)
             or _sees(op, self.graph, stop, self.specification)
-            or _policy(op, stop, self.specification)
+            or policy_of(op, stop, self.specification)
             or _position(self.graph, stop)
             or _recognizes(op, self.graph, stop)
             or _delivers(op, self.graph, stop)
@@ -138,7 +160,8 @@ def _sees(op: Op, graph: Graph, stop: Stop, specification: Specification) -> str
     return None
 
 
-def _policy(op: Op, stop: Stop, specification: Specification) -> str | None:
+def policy_of(op: Op, stop: Stop, specification: Specification) -> str | None:
+    """Return why the operator's policy keeps an op from a stop; None when it does not."""
     policy = specification.site.policy
     names = (stop.name, stop.host) if stop.kind == "host" else (stop.name,)
     if any(deny.chunnel == op.chunnel and deny.device in names for deny in policy.deny):

@@ -2,60 +2,130 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from bertha_ir.cost_models.base import CostModelError, DeviceView, LinkView
+from attrs import define, field, frozen
+
+from bertha_ir.cost_models.base import Cost, CostModelError, DeviceView, LinkView
 from bertha_ir.cost_models.units import ByteCount
-from bertha_ir.cost_models.work import measure
+from bertha_ir.cost_models.work import Work, measure
 from bertha_ir.diagnostics import BerthaError, Collector
 from bertha_ir.passes.codes import CH212NoCost
-from bertha_ir.plan import Crossing
+from bertha_ir.passes.search.problem import FREE, Price
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bertha_ir.cost_models.base import CostModel
-    from bertha_ir.passes.candidates import Candidate
     from bertha_ir.passes.topology import Path, Stop
+    from bertha_ir.program import DeviceProgram
     from bertha_ir.source import Span
 
 MESSAGE_BYTES = 256
+SHARED = ("host", "kernel")
 
 
-def op_latency(candidate: Candidate, model: CostModel) -> float | None:
-    """Return the nanoseconds an op adds to a message at a stop, or None when the model cannot say."""
-    stop, device = candidate.stop, candidate.stop.device
-    profile = device.get("profile") if device else None
-    view = DeviceView(
-        stop.name, stop.kind, profile if isinstance(profile, str) else None, device.attributes if device else ()
-    )  # fmt: skip
-    try:
-        size = ByteCount(MESSAGE_BYTES)
-        entry, op = model.entry_cost(view, size), model.op_cost(measure(candidate.program), view, size)
-        cost = entry + op if entry and op else None
-    except CostModelError as error:
-        collector = Collector()
-        collector.add(CH212NoCost, str(error), _profile_span(stop), "name a profile that there is, or none")
-        raise BerthaError(tuple(collector.found)) from error
-    return cost.latency.value if cost else None
+@define
+class Prices:
+    """The prices of one direction by a cost model; stops are numbered in its order. What the model does not know costs
+    nothing in the search, and makes the latency unknown.
+    """
+
+    path: Path
+    stops: tuple[Stop, ...]
+    model: CostModel
+    _known: dict[tuple[str, int, int, int], Cost | None] = field(factory=dict)
+
+    def run(self, program: DeviceProgram, stop: int) -> Callable[[int], Cost | None]:
+        """Return the cost of a program's body at a stop, by the bytes of a message."""
+        work = measure(program)
+        return lambda size: self._asked(lambda s: self.model.op_cost(work, self._view(stop), s), size, stop)
+
+    def call(self, name: str, stop: int) -> Callable[[int], Cost | None]:
+        """Return the cost of what a stop does by itself, such as a transport."""
+        work = Work(calls=((name, 1),))
+        return lambda size: self._asked(lambda s: self.model.op_cost(work, self._view(stop), s), size, stop)
+
+    def offload(self, chunnels: tuple[str, ...], stop: int) -> Callable[[int], Cost | None]:
+        """Return the cost of an offload that a stop's maker supplies."""
+        return lambda size: self._asked(lambda s: self.model.offload_cost(chunnels, self._view(stop), s), size, stop)
+
+    def entry(self, stop: int, size: int) -> Cost | None:
+        """Return what it costs to hand a message to a stop."""
+        return self._asked(lambda s: self.model.entry_cost(self._view(stop), s), size, stop)
+
+    def crossing(self, a: int, b: int, size: int) -> Cost | None:
+        """Return what crossing from a stop to one beside it costs."""
+        key = ("crossing", a, b, size)
+        if key not in self._known:
+            self._known[key] = self.model.crossing_cost(self.link(a, b), ByteCount(size))
+        return self._known[key]
+
+    def link(self, a: int, b: int) -> LinkView:
+        """Return the link between two stops beside each other: one of the site's, or what lies within a host."""
+        one, other = self.stops[a], self.stops[b]
+        ends = {one.host, other.host}
+        link = next((link for link in self.path.links if {link.a, link.b} == ends), None)
+        return LinkView(link.kind, link.attributes) if link else LinkView(_local(one, other))
+
+    # The way between the stops, as the search takes it
+
+    def leg(self, a: int, b: int, size: int) -> Price:
+        """See `Way`. A link is busy for as long as its bytes take, each direction apart."""
+        cost, empty = self.crossing(a, b, size), self.crossing(a, b, 0)
+        if cost is None or empty is None:
+            return FREE
+        name = f"{self.stops[a].name}>{self.stops[b].name}"
+        return Price(cost.latency.value, cost.cpu.value, ((name, cost.latency.value - empty.latency.value),))
+
+    def door(self, stop: int, *, path: bool) -> Price:
+        """See `Way`. A kernel's own protocols have no door."""
+        if not path and self.stops[stop].kind == "kernel":
+            return FREE
+        return self.price(self.entry(stop, MESSAGE_BYTES), stop)
+
+    def price(self, cost: Cost | None, stop: int) -> Price:
+        """Return a cost as a price; processors of hosts bound throughput together, whichever part of the host it is."""
+        if cost is None:
+            return FREE
+        loads = ((self.stops[stop].host, cost.cpu.value),) if self.stops[stop].kind in SHARED else ()
+        return Price(cost.latency.value, cost.cpu.value, loads)
+
+    def _view(self, stop: int) -> DeviceView:
+        at = self.stops[stop]
+        profile = at.device.get("profile") if at.device else None
+        named = profile if isinstance(profile, str) else None
+        return DeviceView(at.name, at.kind, named, at.device.attributes if at.device else ())
+
+    def _asked(self, ask: Callable[[ByteCount], Cost | None], size: int, stop: int) -> Cost | None:
+        try:
+            return ask(ByteCount(size))
+        except CostModelError as error:
+            collector = Collector()
+            collector.add(
+                CH212NoCost, str(error), _profile_span(self.stops[stop]), "name a profile that there is, or none"
+            )
+            raise BerthaError(tuple(collector.found)) from error
+
+
+@frozen
+class Priced:
+    """Costs at a stop, for a message of so many bytes, as one price."""
+
+    prices: Prices
+    parts: tuple[tuple[int, Callable[[int], Cost | None]], ...]
+
+    def __call__(self, size: int) -> Price:
+        """Return the sum; what is not known is left out."""
+        total = FREE
+        for stop, cost in self.parts:
+            total += self.prices.price(cost(size), stop)
+        return total
 
 
 def _profile_span(stop: Stop) -> Span | None:
     attributes = stop.device.attributes if stop.device else ()
     return next((a.span for a in attributes if a.name == "profile"), None)
-
-
-def crossings(path: Path, model: CostModel) -> tuple[Crossing, ...]:
-    """Return what every message crosses: the path's links, and the system call between a kernel and its process."""
-    found: list[Crossing] = []
-    links = {frozenset((link.a, link.b)): link for link in path.links}
-    for a, b in pairwise(path.stops):
-        link = links.get(frozenset((a.host, b.host)))
-        view = LinkView(link.kind, link.attributes) if link else LinkView(_local(a, b))
-        cost = model.crossing_cost(view, ByteCount(MESSAGE_BYTES))
-        latency = cost.latency.value if cost else None
-        found.append(Crossing("request", a.name, b.name, view.kind, latency))
-        found.append(Crossing("response", b.name, a.name, view.kind, latency))
-    return tuple(found)
 
 
 def _local(a: Stop, b: Stop) -> str:

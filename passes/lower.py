@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 from attrs import evolve, frozen
 
@@ -15,6 +15,8 @@ from bertha_ir.passes.topology import Path, Stop, path_of, ports_through
 from bertha_ir.plan import Hook, PlacedProgram
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bertha_ir.passes.base import Context, Fact
     from bertha_ir.plan import Binding, Plan
     from bertha_ir.program import DeviceProgram
@@ -95,10 +97,11 @@ def _placed_ops(plan: Plan, graph: Graph) -> dict[Place, tuple[Op, ...]]:
     those that its device runs in the plan are in it too.
     """
     bound: dict[tuple[str, Hook, str], list[tuple[Op, bool]]] = {}
-    bindings = [b for b in plan.bindings if b.direction == graph.direction and b.hook != "process"]
+    bindings = [b for b in plan.bindings if b.direction == graph.direction]
     for op in graph.chain():
         for b in (b for b in bindings if b.op == op.id):
-            bound.setdefault((b.device, b.hook, b.backend), []).append((op, b.active))
+            if b.hook not in {"process", "socket", "offload"}:
+                bound.setdefault((b.device, cast("Hook", b.hook), b.backend), []).append((op, b.active))
     found: dict[Place, tuple[Op, ...]] = {}
     for place, ops in bound.items():
         if any(active for _, active in ops):
@@ -128,22 +131,43 @@ def _process_programs(module: Module, plan: Plan, path: Path) -> list[PlacedProg
     """Return the codecs of both ends, and the steering of the listening one: what the plan runs there, and the
     fallback.
     """
-    specification = module.specification
-    made: list[tuple[DeviceProgram | None, bool]] = []
     client, server = path.stops[0], path.stops[-1]
+    found: list[PlacedProgram] = []
     for graph in module.directions(plan.stack):
         sender, receiver = (client, server) if graph.direction == "request" else (server, client)
-        made += [
-            (end_program(specification, graph, "send", sender.host), True),
-            (end_program(specification, graph, "recv", receiver.host), True),
-        ]
-        bound = [b for b in plan.bindings if b.hook == "process" and b.direction == graph.direction]
-        if active := _bound_to(graph, [b for b in bound if b.active]):
-            made.append((datagram_program(specification, graph, active, server.host), True))
-        if not all(b.active for b in bound):
-            spare = datagram_program(specification, graph, _bound_to(graph, bound), server.host)
-            made.append((evolve(spare, name=f"{spare.name}_standby") if active else spare, False))
-    return [PlacedProgram(plan.stack, "python", active, program) for program, active in made if program is not None]
+        found += _codecs(module, plan, graph, "send", sender.host)
+        found += _codecs(module, plan, graph, "recv", receiver.host)
+        found += _steering(module, plan, graph, server.host)
+    return found
+
+
+def _steering(module: Module, plan: Plan, graph: Graph, host: str) -> list[PlacedProgram]:
+    path_side = {o.id for o in graph.ops if o.side == "path"}
+    bound = [b for b in plan.bindings if b.direction == graph.direction and b.op in path_side]
+    return _both(plan, graph, bound, lambda ops: datagram_program(module.specification, graph, ops, host))
+
+
+def _codecs(module: Module, plan: Plan, graph: Graph, root: Literal["send", "recv"], host: str) -> list[PlacedProgram]:
+    """Return the codecs of one end: what the plan leaves to the process, and all of them where a device does some."""
+    bound = [b for b in plan.bindings if b.direction == graph.direction and graph.op(b.op).event == root]
+    return _both(plan, graph, bound, lambda ops: end_program(module.specification, graph, ops, root, host))
+
+
+def _both(
+    plan: Plan, graph: Graph, bound: list[Binding], made_of: Callable[[tuple[Op, ...]], DeviceProgram]
+) -> list[PlacedProgram]:  # fmt: skip
+    """Return a process' program of the ops that the plan leaves to it, and the fallback, if that does more."""
+    mine = [b for b in bound if b.hook == "process"]
+    active, every = _bound_to(graph, [b for b in mine if b.active]), _bound_to(graph, mine)
+    offloads = tuple(dict.fromkeys(b.implementation for b in bound if b.active and b.implementation is not None))
+    found = (
+        [PlacedProgram(plan.stack, "python", active=True, program=made_of(active), offloads=offloads)] if active else []
+    )
+    if active != every:
+        spare = made_of(every)
+        named = evolve(spare, name=f"{spare.name}_standby") if active or offloads else spare
+        found.append(PlacedProgram(plan.stack, "python", active=False, program=named))
+    return found
 
 
 def _bound_to(graph: Graph, bindings: list[Binding]) -> tuple[Op, ...]:

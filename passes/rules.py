@@ -119,11 +119,11 @@ def _matches(rules: tuple[Rule, ...], chain: tuple[Instance, ...]) -> Iterator[_
                 _binds(pattern, instance, rule, bound) for pattern, instance in zip(rule.left, here, strict=True)
             )
             below = chain[first + len(rule.left) :]
-            if fits and _admits(rule, bound) and (rule.equivalence == "wire" or not any(map(_looks_inside, below))):
+            if fits and _admits(rule, bound) and (rule.equivalence == "wire" or not any(map(looks_inside, below))):
                 yield _Match(rule, first, bound)
 
 
-def _looks_inside(instance: Instance) -> bool:
+def looks_inside(instance: Instance) -> bool:
     """Whether a chunnel reads messages on the path: where both ends change together, it would read other bytes."""
     handler = instance.chunnel.handler("packet")
     inside = (e.Field, e.ParamField, e.Payload, s.Clone)

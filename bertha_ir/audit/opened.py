@@ -138,7 +138,7 @@ class _Reading:
         if not isinstance(found, list) or not all(isinstance(p, dict) for p in found):
             self.refuse("plan.json", "has no list of `plans`")
         try:
-            plans = tuple(from_data(data, Plan, f"plans[{at}]") for at, data in enumerate(found))
+            plans = tuple(from_data(api.plan_fields(data), Plan, f"plans[{at}]") for at, data in enumerate(found))
         except (ShapeError, RecursionError) as error:
             self.refuse("plan.json", f"is malformed: {_line(error)}")
         return plans, tuple(str(p.get("id")) for p in found)

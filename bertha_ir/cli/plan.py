@@ -34,7 +34,7 @@ def _summary(plan: Plan) -> str:
     if plan.path:
         text += f"  path: {' - '.join(plan.path)}\n"
     for direction in ("request", "response"):
-        if rows := [_row(b) for b in plan.bindings if b.direction == direction]:
+        if rows := [_row(b) for b in _in_order(plan, direction)]:
             text += f"  {direction}:\n{table(rows, '    ')}"
     if plan.refusals:
         text += "  refused:\n" + table([(r.op, r.device, r.reason) for r in plan.refusals], "    ")
@@ -44,6 +44,13 @@ def _summary(plan: Plan) -> str:
     text += f"  latency of a request of {plan.message_bytes} bytes: {_time(plan.latency_ns)} by `{plan.cost_model}`\n"
     text += "".join(f"  assumed: {assumption.text}\n" for assumption in plan.assumptions)
     return text + f"  id: {plan.id}\n"
+
+
+def _in_order(plan: Plan, direction: str) -> list[Binding]:
+    """Return a direction's bindings in the order in which messages meet the ops."""
+    order = next((o.ops for o in plan.orders if o.direction == direction), ())
+    ours = (b for b in plan.bindings if b.direction == direction)
+    return sorted(ours, key=lambda b: order.index(b.op) if b.op in order else len(order))
 
 
 def _service(plan: Plan) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from types import CodeType, ModuleType
 
 SCHEMA = 1
@@ -39,6 +40,7 @@ class Program:
     hook: str
     files: tuple[str, ...]
     active: bool
+    offloads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,14 +92,18 @@ class Artifact:
             raise ArtifactError(msg)
         return self._stacks[name]
 
-    def module(self, name: str) -> ModuleType:
+    def module(self, name: str, started: Collection[str] = ()) -> ModuleType:
         """Import the Python program of that name; each call makes a new module, with state of its own.
 
-        `ArtifactError` when there is none, or when it does not load.
+        `ArtifactError` when there is none, when it does not load, or when it leaves work (encryption, say) to an
+        offload that is not among those that the caller has `started`.
         """
         ours = {p.name: p for p in self.programs if p.backend == "python"}
         if name not in ours or len(ours[name].files) != 1:
             msg = f"`{self.folder}` has no Python program `{name}`; it has {_listed(ours)}"
+            raise ArtifactError(msg)
+        if lacking := [o for o in ours[name].offloads if o not in started]:
+            msg = f"`{name}` leaves work to the offload `{lacking[0]}`: start that first, or use `{name}_standby`"
             raise ArtifactError(msg)
         (path,) = ours[name].files
         loader = _Checked(name, str(self.folder / path), self.read(path))
@@ -164,7 +170,8 @@ def _path(path: str) -> str:
 def _program(data: dict[str, Any]) -> Program:
     names = {key: _typed(_typed(data, dict)[key], str) for key in _NAMES}
     files = tuple(_path(_typed(f, str)) for f in _typed(data["files"], list))
-    return Program(**names, files=files, active=_typed(data["active"], bool))
+    offloads = tuple(_typed(name, str) for name in _typed(data.get("offloads", []), list))
+    return Program(**names, files=files, active=_typed(data["active"], bool), offloads=offloads)
 
 
 def _stack(name: str, data: dict[str, Any]) -> Stack:

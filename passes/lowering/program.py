@@ -217,11 +217,10 @@ def datagram_program(specification: Specification, graph: Graph, ops: tuple[Op, 
     return DeviceProgram(name, device, "datagram", "process", headers, parser, tables, states, (block,))
 
 
-def end_program(specification: Specification, graph: Graph, root: Root, device: str) -> DeviceProgram | None:
-    """Lower the codecs of one end of one direction (`send` or `recv`); None when there are none."""
-    ops = tuple(o for o in graph.chain() if o.event == root and o.transport is None)
-    if not ops:
-        return None
+def end_program(
+    specification: Specification, graph: Graph, ops: tuple[Op, ...], root: Root, device: str
+) -> DeviceProgram:  # fmt: skip
+    """Lower codecs of one end of one direction (`send` or `recv`)."""
     reads = tuple(_Reading(op, ()) for op in ops)
     body, tables, states = _Bodies(graph, lambda _: DatagramSight(words=False), lambda _: (), ()).of(reads)
     messages = {m.name: m for m in specification.messages}

@@ -123,5 +123,5 @@ def test_json_reference_names_every_key() -> None:
     nodes = (Plan, Assumption, Binding, Refusal, Crossing, LedgerEntry, ManifestStack, ManifestProgram)
     keys = {a.name for cls in nodes for a in fields(cls)} - {"span"}
     keys |= set(to_data(Diagnostic(CH401OutputNotArtifact, "message", None)))
-    keys |= set(json.loads(manifest("", {}, (), {}, {})))
+    keys |= set(json.loads(manifest("", {}, (), (), {})))
     assert not [key for key in keys if f"`{key}`" not in text]

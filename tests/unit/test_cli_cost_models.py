@@ -62,7 +62,7 @@ def where(folder, *options: str) -> str:
     """Where the op runs."""
     files = (str(folder / "app.chunnel"), "--site", str(folder / "site.chunnel"))
     plan = json.loads(bertha(folder, "plan", *files, "--json", *options).stdout)["plans"][0]
-    return next(b["device"] for b in plan["bindings"] if b["active"])
+    return next(b["device"] for b in plan["bindings"] if b["active"] and b["op"].endswith(".packet"))
 
 
 def test_a_third_partys_cost_model_changes_the_plan(folder):

@@ -309,7 +309,7 @@ def test_another_specification_is_refused(proved, tmp_path, capsys):
 def test_an_edited_plan_has_another_id(proved, tmp_path, capsys):
     """What runs where is in the id."""
     folder = write(proved, tmp_path / "out")
-    edited(folder, "plan.json", '"device": "kernel(h1)"', '"device": "kernel(c1)"')
+    edited(folder, "plan.json", '"hook": "ingress"', '"hook": "pipeline"')
     listed(folder)
     status, found = checks(capsys, folder, "--packets", 10)
     assert status == 1

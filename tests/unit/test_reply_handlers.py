@@ -24,7 +24,10 @@ def test_a_switch_reads_through():
     """On the switch both directions are one program: what the server answered once, the switch answers."""
     built = compiled(REQUEST, more=SMALL_CACHE)
     (plan,) = built.plans
-    assert {(b.op, b.device) for b in plan.bindings} == {("small.packet", "tor"), ("small.reply", "tor")}
+    assert {(b.op, b.device) for b in plan.bindings if b.op.startswith("small")} == {
+        ("small.packet", "tor"),
+        ("small.reply", "tor"),
+    }
     machine = Machine(next(p.program for p in built.programs if p.program.device == "tor"))
     question, answer = bytes([0, 7]) + bytes(4), bytes([0, 7]) + b"data"
     assert machine.run(frame(CLIENT, SERVICE, question)).verdict == "pass"

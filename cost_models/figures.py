@@ -57,6 +57,10 @@ class Profile:
         """Return a figure, or None."""
         return dict(dict(self.sections).get(section, ())).get(name)
 
+    def has(self, section: str) -> bool:
+        """Whether there is a section of that name."""
+        return any(name == section for name, _ in self.sections)
+
     def nearest(self, section: str, name: str) -> tuple[str, Figure] | None:
         """Return a figure and its name; where the profile lacks it, that of the name without its last words: what
         `lookup-state-lru` lacks, `lookup-state` has.

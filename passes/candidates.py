@@ -73,8 +73,7 @@ class Sites:
     @cached_property
     def prices(self) -> Prices:
         """The prices of the direction."""
-        stops = self.path.stops if self.graph.direction == "request" else self.path.stops[::-1]
-        return Prices(self.path, stops, self.context.cost_model)
+        return Prices(self.path, self.graph.direction, self.context.cost_model)
 
     def latency(self, cost: Cost | None, stop: int, *, entered: bool) -> float | None:
         """Return the nanoseconds of an op at a stop, with what it takes to get there if it is `entered` for it."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cache
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Literal
 
 from attrs import define, field, frozen
 
@@ -23,36 +25,47 @@ if TYPE_CHECKING:
 
 MESSAGE_BYTES = 256
 SHARED = ("host", "kernel")
+UNKNOWN = Price(1e9, 1e9)
+"""What the search takes for the price of what a model does not know: more than of anything that it does."""
 
 
 @define
 class Prices:
-    """The prices of one direction by a cost model; stops are numbered in its order. What the model does not know costs
-    nothing in the search, and makes the latency unknown.
+    """The prices of one direction by a cost model; stops are numbered in its order. What the model does not know is
+    chosen last, and makes the latency unknown.
     """
 
     path: Path
-    stops: tuple[Stop, ...]
+    direction: Literal["request", "response"]
     model: CostModel
+    stops: tuple[Stop, ...] = field(init=False)
     _known: dict[tuple[str, int, int, int], Cost | None] = field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self.stops = self.path.stops if self.direction == "request" else self.path.stops[::-1]
 
     def run(self, program: DeviceProgram, stop: int) -> Callable[[int], Cost | None]:
         """Return the cost of a program's body at a stop, by the bytes of a message."""
         work = measure(program)
-        return lambda size: self._asked(lambda s: self.model.op_cost(work, self._view(stop), s), size, stop)
+        return cache(lambda size: self._asked(lambda s: self.model.op_cost(work, self._view(stop), s), size, stop))
 
     def call(self, name: str, stop: int) -> Callable[[int], Cost | None]:
         """Return the cost of what a stop does by itself, such as a transport."""
         work = Work(calls=((name, 1),))
-        return lambda size: self._asked(lambda s: self.model.op_cost(work, self._view(stop), s), size, stop)
+        return cache(lambda size: self._asked(lambda s: self.model.op_cost(work, self._view(stop), s), size, stop))
 
     def offload(self, chunnels: tuple[str, ...], stop: int) -> Callable[[int], Cost | None]:
         """Return the cost of an offload that a stop's maker supplies."""
-        return lambda size: self._asked(lambda s: self.model.offload_cost(chunnels, self._view(stop), s), size, stop)
+        return cache(
+            lambda size: self._asked(lambda s: self.model.offload_cost(chunnels, self._view(stop), s), size, stop)
+        )
 
     def entry(self, stop: int, size: int) -> Cost | None:
         """Return what it costs to hand a message to a stop."""
-        return self._asked(lambda s: self.model.entry_cost(self._view(stop), s), size, stop)
+        key = ("entry", stop, stop, size)
+        if key not in self._known:
+            self._known[key] = self._asked(lambda s: self.model.entry_cost(self._view(stop), s), size, stop)
+        return self._known[key]
 
     def crossing(self, a: int, b: int, size: int) -> Cost | None:
         """Return what crossing from a stop to one beside it costs."""
@@ -74,7 +87,7 @@ class Prices:
         """See `Way`. A link is busy for as long as its bytes take, each direction apart."""
         cost, empty = self.crossing(a, b, size), self.crossing(a, b, 0)
         if cost is None or empty is None:
-            return FREE
+            return UNKNOWN
         name = f"{self.stops[a].name}>{self.stops[b].name}"
         return Price(cost.latency.value, cost.cpu.value, ((name, cost.latency.value - empty.latency.value),))
 
@@ -87,15 +100,15 @@ class Prices:
     def price(self, cost: Cost | None, stop: int) -> Price:
         """Return a cost as a price; processors of hosts bound throughput together, whichever part of the host it is."""
         if cost is None:
-            return FREE
+            return UNKNOWN
         loads = ((self.stops[stop].host, cost.cpu.value),) if self.stops[stop].kind in SHARED else ()
         return Price(cost.latency.value, cost.cpu.value, loads)
 
     def _view(self, stop: int) -> DeviceView:
         at = self.stops[stop]
-        profile = at.device.get("profile") if at.device else None
-        named = profile if isinstance(profile, str) else None
-        return DeviceView(at.name, at.kind, named, at.device.attributes if at.device else ())
+        attributes = at.device.attributes if at.device else ()
+        hook = at.request if self.direction == "request" else at.response
+        return DeviceView(at.name, at.kind, _profile(at), attributes, hook if at.kind == "kernel" else None)
 
     def _asked(self, ask: Callable[[ByteCount], Cost | None], size: int, stop: int) -> Cost | None:
         try:
@@ -116,11 +129,22 @@ class Priced:
     parts: tuple[tuple[int, Callable[[int], Cost | None]], ...]
 
     def __call__(self, size: int) -> Price:
-        """Return the sum; what is not known is left out."""
+        """Return the sum; what is not known counts as `UNKNOWN`."""
         total = FREE
         for stop, cost in self.parts:
             total += self.prices.price(cost(size), stop)
         return total
+
+
+def _profile(stop: Stop) -> str | None:
+    """Return the profile that a site names; one of the user's own lies beside the file that names it."""
+    named = stop.device.get("profile") if stop.device else None
+    if not isinstance(named, str):
+        return None
+    span = _profile_span(stop)
+    if named.endswith(".toml") and span is not None:
+        return str(PurePath(span.source.path).parent / named)
+    return named
 
 
 def _profile_span(stop: Stop) -> Span | None:

@@ -120,7 +120,7 @@ class Ends:
         op = layer.op(side)
         if op is None:
             return (None,)
-        own = self._own(op, side)
+        own = self.own(op, side)
         offloads = [
             Spot(op, stop, "offload", "offload", self.prices.offload(i.chunnels, stop), i)
             for stop in self.segment(side)
@@ -129,7 +129,7 @@ class Ends:
         ]
         return (*own, *offloads)
 
-    def _own(self, op: Op, side: Side) -> tuple[Spot, ...]:
+    def own(self, op: Op, side: Side) -> tuple[Spot, ...]:
         """Return where an end runs an op without a device: its process, or its kernel."""
         process, *others = self.segment(side)
         if op.transport is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from bertha_ir import expr as e
 from bertha_ir.passes.costs import MESSAGE_BYTES, Priced
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from bertha_ir.diagnostics import Collector
     from bertha_ir.passes.candidates import Candidate, Sites
-    from bertha_ir.passes.ends import Layer, Side
+    from bertha_ir.passes.ends import Layer
     from bertha_ir.passes.search.dynamic import Found
     from bertha_ir.passes.search.problem import Leg, Objective
     from bertha_ir.passes.swaps import Swaps
@@ -270,33 +270,21 @@ class Placing:
 
     def _spot_bindings(self, spot: Spot, size: int, *, entered: bool) -> list[Binding]:
         """Return the binding of an op of an end, and its fallback in the process where a device runs it."""
-        stop = self.sites.prices.stops[spot.stop]
         latency = self.sites.latency(spot.cost(size), spot.stop, entered=entered)
-        direction = self.graph.direction
         if spot.implementation is None:
             why = "the host's own" if spot.hook == "socket" else "in the end's own process"
-            return [
-                Binding(
-                    spot.op.id,
-                    direction,
-                    stop.name,
-                    spot.backend,
-                    spot.hook,
-                    active=True,
-                    reason=why,
-                    latency_ns=latency,
-                )
-            ]
+            return [self._at(spot, why, latency)]
         name = spot.implementation.name
-        why = f"cheapest by the cost model, as {name} does it"
-        rows = [Binding(spot.op.id, direction, stop.name, spot.backend, spot.hook, True, why, latency, name)]  # noqa: FBT003
+        rows = [evolve(self._at(spot, f"cheapest by the cost model, as {name} does it", latency), implementation=name)]
         if spot.op.transport is None:
-            side: Side = "sender" if spot.op.side == "sender" else "receiver"
-            process = self.sites.prices.stops[self.ends.segment(side)[0]]
-            rows.append(
-                Binding(spot.op.id, direction, process.name, "python", "process", active=False, reason="fallback")
-            )
+            for own in self.ends.own(spot.op, "sender" if spot.op.side == "sender" else "receiver"):
+                alone = self.sites.latency(own.cost(size), own.stop, entered=False)
+                rows.append(evolve(self._at(own, "fallback", alone), active=False))
         return rows
+
+    def _at(self, spot: Spot, why: str, latency: float | None) -> Binding:
+        where = (self.sites.prices.stops[spot.stop].name, spot.backend, spot.hook)
+        return Binding(spot.op.id, self.graph.direction, *where, active=True, reason=why, latency_ns=latency)
 
     def _path_bindings(
         self, active: dict[int, tuple[Candidate, bool, int]], options: Sequence[tuple[Candidate, ...]]

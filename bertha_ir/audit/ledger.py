@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from attrs import define, field, frozen
 
 from bertha_ir.audit.check import Check
+from bertha_ir.audit.order import direction_of, swapped_pairs
 from bertha_ir.cost_models import load as load_model
 from bertha_ir.diagnostics import BerthaError
 from bertha_ir.interpreter.halves import placed_of
@@ -17,7 +18,9 @@ from bertha_ir.passes.candidates import crossed
 from bertha_ir.passes.grounds import Grounds
 from bertha_ir.passes.manager import parse_pipeline
 from bertha_ir.passes.pipelines import PIPELINES
+from bertha_ir.passes.rewriting import Rewrites
 from bertha_ir.passes.smt.second import NoSecondSolverError, UnreadableError, recheck
+from bertha_ir.passes.swaps import Swaps, swapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from bertha_ir.stack import Graph
 
 _MOVE = re.compile(r"(request|response): (\S+) after (\S+)")
+_SWAP = re.compile(r"(request|response): (\S+) above (\S+), at both ends")
 
 
 def derived(artifact: Opened) -> Module | None:
@@ -80,16 +84,15 @@ class LedgerAudit:
 
     def _again(self, entry: LedgerEntry, plan: Plan) -> _Opinion:
         """Return what becomes of an entry when it is derived anew."""
-        known = [e for e in self.module.ledger.get(plan.stack, ()) if e.rewrite == entry.rewrite]
-        if (found := _MOVE.fullmatch(entry.rewrite)) and not known:
-            graph = next((g for g in self.artifact.graphs if (g.stack, g.direction) == (plan.stack, found[1])), None)
-            order = [o.id for o in graph.chain()] if graph is not None else []
-            if graph is None or not {found[2], found[3]} <= set(order) or order.index(found[2]) > order.index(found[3]):
-                return _Opinion("refuted", "which are no two ops in this order")
-            ground = self.grounds.of(graph.op(found[2]), graph.op(found[3]), graph)
-            if ground.may_not is not None:
-                return _Opinion("unsettled" if "not settled by z3" in ground.may_not else "refuted", ground.may_not)
-            known = [ground.entry(graph)]
+        noted = self.module.ledger.get(plan.stack, ())
+        known: list[LedgerEntry] | _Opinion = [e for e in noted if e.rewrite == entry.rewrite]
+        if not known and (found := _MOVE.fullmatch(entry.rewrite)):
+            known = self._moved(plan, (found[1], found[2], found[3]))
+        elif not known and (found := _SWAP.fullmatch(entry.rewrite)):
+            known = self._swapped(plan, (found[1], found[3], found[2]))
+        return known if isinstance(known, _Opinion) else self._compared(entry, known)
+
+    def _compared(self, entry: LedgerEntry, known: list[LedgerEntry]) -> _Opinion:
         if not known:
             return _Opinion("refuted", "which does not follow from the specification")
         if entry in known or all(e.by == "effects" and e.equivalence == entry.equivalence for e in known):
@@ -97,6 +100,36 @@ class LedgerAudit:
         if all((e.by, e.equivalence) == (entry.by, entry.equivalence) for e in known):
             return self._otherwise([e.certificate for e in known if e.certificate is not None])
         return _Opinion("refuted", f"which is so by {known[0].by} only, {known[0].equivalence}: {known[0].detail}")
+
+    def _moved(self, plan: Plan, names: tuple[str, str, str]) -> list[LedgerEntry] | _Opinion:
+        """Return the ground on which one op of a direction runs behind another."""
+        graph = self._graph(plan, names[0])
+        order = [o.id for o in graph.chain()] if graph is not None else []
+        if graph is None or not {*names[1:]} <= set(order) or order.index(names[1]) > order.index(names[2]):
+            return _Opinion("refuted", "which are no two ops in this order")
+        ground = self.grounds.of(graph.op(names[1]), graph.op(names[2]), graph)
+        if ground.may_not is not None:
+            return _Opinion("unsettled" if "not settled by z3" in ground.may_not else "refuted", ground.may_not)
+        return [ground.entry(graph)]
+
+    def _swapped(self, plan: Plan, names: tuple[str, str, str]) -> list[LedgerEntry] | _Opinion:
+        """Return the ground on which two chunnels of the ends have traded places."""
+        graph = self._graph(plan, names[0])
+        direction = direction_of(graph, self.artifact) if graph is not None else None
+        if graph is None or direction is None:
+            return _Opinion("refuted", "which is no direction")
+        pair = next((p for p in swapped_pairs(graph, plan, direction) if (p[0].id, p[1].id) == names[1:]), None)
+        if pair is None:
+            return _Opinion("refuted", "which the plan's order has not done")
+        swaps = Swaps(Rewrites(self.artifact.specification), plan.stack, direction)
+        if why := swaps.may_not(*pair):
+            return _Opinion("refuted", why)
+        swaps.note(*pair)
+        self.grounds.certificates.update(swaps.rewrites.certificates)
+        return swaps.rewrites.ledger[plan.stack]
+
+    def _graph(self, plan: Plan, direction: str) -> Graph | None:
+        return next((g for g in self.artifact.graphs if (g.stack, g.direction) == (plan.stack, direction)), None)
 
     def _otherwise(self, names: list[str]) -> _Opinion:
         """Return what cvc5 says of the questions that this version of z3 and of Bertha ask."""
@@ -145,6 +178,9 @@ def _moves(plan: Plan, artifact: Opened) -> Iterator[str]:
             if op.side == "path" and op.derived_from is None and op.id in bound:
                 yield from (f"{graph.direction}: {op.id} after {other.id}" for other in crossed(op, graph))
         yield from _traded(plan, graph, artifact)
+        if (direction := direction_of(graph, artifact)) is not None:
+            pairs = swapped_pairs(graph, plan, direction)
+            yield from (swapped(graph.direction, upper.id, lower.id) for upper, lower in pairs)
 
 
 def _traded(plan: Plan, graph: Graph, artifact: Opened) -> Iterator[str]:

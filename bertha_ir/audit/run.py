@@ -11,6 +11,7 @@ from bertha_ir import __version__, api, artifact
 from bertha_ir.audit.check import Check
 from bertha_ir.audit.ledger import LedgerAudit, derived
 from bertha_ir.audit.opened import Opened, opened, printed
+from bertha_ir.audit.order import reordered
 from bertha_ir.interpreter.both import FAILURES
 from bertha_ir.interpreter.compare import Compared, Subject, compare
 from bertha_ir.text import print_ir
@@ -113,7 +114,7 @@ def _messages(found: Opened, options: Options) -> Iterator[Check]:
     messages = {m.name: m for m in found.specification.messages}
     ports = frozenset(plan.service[1] for plan in found.plans if plan.service is not None)
     for plan in found.plans:
-        subject = Subject(plan, found.graphs, found.programs, messages, ports)
+        subject = Subject(plan, found.graphs, found.programs, messages, ports, tuple(reordered(plan, found)))
         compared = compare(
             subject, count=options.packets, seed=options.seed,
             progress=lambda done: options.progress("messages", done, options.packets),

@@ -14,7 +14,7 @@ from bertha_ir.cli.stream import say
 if TYPE_CHECKING:
     import argparse
 
-    from bertha_ir.plan import Binding, Plan
+    from bertha_ir.plan import Binding, Outline, Plan
 
 
 def run(parsed: argparse.Namespace) -> int:
@@ -42,6 +42,9 @@ def _summary(plan: Plan) -> str:
         rows = [(e.rewrite, e.status, f"by {e.by}", e.detail) for e in plan.ledger]
         text += "  rewritten:\n" + table(rows, "    ")
     text += f"  latency of a request of {plan.message_bytes} bytes: {_time(plan.latency_ns)} by `{plan.cost_model}`\n"
+    if plan.before is not None:
+        rows = [_outline(name, o) for name, o in (("as written", plan.before), ("as planned", plan.after))]
+        text += "  compared:\n" + table(rows, "    ")
     text += "".join(f"  assumed: {assumption.text}\n" for assumption in plan.assumptions)
     return text + f"  id: {plan.id}\n"
 
@@ -51,6 +54,13 @@ def _in_order(plan: Plan, direction: str) -> list[Binding]:
     order = next((o.ops for o in plan.orders if o.direction == direction), ())
     ours = (b for b in plan.bindings if b.direction == direction)
     return sorted(ours, key=lambda b: order.index(b.op) if b.op in order else len(order))
+
+
+def _outline(name: str, outline: Outline) -> tuple[str, ...]:
+    """Return a row: the latency of a request, the links that messages cross, and the requests' ops where they run."""
+    links = ", ".join(f"{count} {kind}" for kind, count in outline.crossings)
+    ops = [(op.removeprefix("request."), device) for op, device in outline.runs if op.startswith("request.")]
+    return name, _time(outline.latency_ns), links, " - ".join(f"{op} on {device}" for op, device in ops)
 
 
 def _service(plan: Plan) -> str:

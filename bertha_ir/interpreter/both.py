@@ -83,7 +83,7 @@ def ran(
 class Both:
     """One direction, ready to run both ways. `sender`, `wire` and `whole` run it as written: as far as the sender's
     transport without what is on the path, as far as the receiver's with it, and to the end. `machines` run the
-    programs, by name.
+    programs, by name; `card_out` and `card_in` what devices beside the ends do by themselves.
     """
 
     placed: Placed
@@ -91,6 +91,8 @@ class Both:
     wire: StackMachine
     whole: StackMachine
     machines: Mapping[str, Machine]
+    card_out: StackMachine | None = None
+    card_in: StackMachine | None = None
 
     def machine(self, program: DeviceProgram) -> Machine:
         """Return what runs a program, with its state."""
@@ -119,11 +121,15 @@ class Both:
         return frame + bytes(sending.padding)
 
     def _packed(self, sending: Sending) -> list[bytes]:
-        if self.placed.send is None:
-            return [sending.payload]
-        machine = self.machine(self.placed.send)
-        outcome = ran(machine, sending.payload, sending.src, sending.dst, sending.value)
-        return [outcome.data] if outcome.verdict == "pass" else []
+        data, value = sending.payload, sending.value
+        if self.placed.send is not None:
+            outcome = ran(self.machine(self.placed.send), data, sending.src, sending.dst, value)
+            if outcome.verdict != "pass":
+                return []
+            data, value = outcome.data, None
+        if self.card_out is None:
+            return [data]
+        return [d.payload for d in self.card_out.run(data, sending.src, sending.dst, _copy(value))]
 
     def _by_wire(self, sending: Sending, data: bytes, arrived: Sequence[Delivery]) -> Came | None:
         """Return what comes to the receiver's process, compared; None when nothing does."""
@@ -168,6 +174,12 @@ class Both:
         program = self.placed.recv
         decoded = program is not None and program.message is not None
         wanted = [d.value if decoded else d.payload for d in received]
+        if self.card_in is not None:
+            taken = self.card_in.run(*came)
+            came = (taken[0].payload, came[1], came[2]) if taken else came
+            if not taken:
+                _same("what the receiver's device takes apart", wanted, [])
+                return
         got: list[Any] = [came[0]]
         if program is not None:
             outcome = ran(self.machine(program), *came)

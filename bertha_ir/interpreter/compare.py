@@ -15,7 +15,7 @@ from attrs import Factory, define, field, frozen
 from bertha_ir import expr as e
 from bertha_ir.interpreter.both import FAILURES, Both, DiffersError, Row, program_key, ran, rows_between, shown
 from bertha_ir.interpreter.frame import Framing, ways
-from bertha_ir.interpreter.halves import objection, placed_of, transport_of, until_the_wire, written_of
+from bertha_ir.interpreter.halves import objection, offloaded, placed_of, transport_of, until_the_wire, written_of
 from bertha_ir.interpreter.program import Machine
 from bertha_ir.interpreter.remains import kept_by, state_rows
 from bertha_ir.interpreter.stack import StackMachine
@@ -66,7 +66,8 @@ class Compared:
 class Subject:
     """What is compared: a stack's `graphs` as written, and the `programs` that the plan runs.
 
-    `messages`: every layout by name; `ports`: those of all services, which frames of others do not go to.
+    `messages`: every layout by name; `ports`: those of all services, which frames of others do not go to; `reordered`:
+    the graphs whose ends run another order, in that one.
     """
 
     plan: Plan
@@ -74,6 +75,7 @@ class Subject:
     programs: tuple[PlacedProgram, ...]
     messages: Mapping[str, Message]
     ports: frozenset[int] = frozenset()
+    reordered: tuple[Graph, ...] = ()
 
 
 def compare(
@@ -189,13 +191,24 @@ class _Comparison:
         def written(part: Graph, shared: StackMachine | None) -> StackMachine:
             return StackMachine(part, messages, inputs.of_op, secrets, shared)
 
+        plan, wire = self.subject.plan, self._on_the_wire(graph)
+        cards = [offloaded(wire, plan, side) for side in ("sender", "receiver")]
+        out, in_ = (written(card, None) if card is not None else None for card in cards)
         return Both(
             placed,
-            written(until_the_wire(graph, path=False), other.sender if other else None),
-            written(until_the_wire(graph, path=True), other.wire if other else None),
+            written(until_the_wire(wire, path=False), other.sender if other else None),
+            written(until_the_wire(wire, path=True), other.wire if other else None),
             written(graph, other.whole if other else None),
             self.machines,
+            out,
+            in_,
         )
+
+    def _on_the_wire(self, graph: Graph) -> Graph:
+        """Return the direction with the ends in the order that both of them run."""
+        same = (g for g in self.subject.reordered if (g.stack, g.direction) == (graph.stack, graph.direction))
+        found = next(same, None)
+        return graph if found is None else written_of(found, self.subject.plan)
 
     def _framings(self, graph: Graph) -> tuple[Framing, ...]:
         """Return the headers that may lie in front of a message, with all that its ops read."""

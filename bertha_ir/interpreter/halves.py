@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bertha_ir.plan import PlacedProgram, Plan
     from bertha_ir.program import DeviceProgram
     from bertha_ir.spec import Transport
-    from bertha_ir.stack import Graph, Op
+    from bertha_ir.stack import Graph, Op, Side
 
 
 @frozen
@@ -67,6 +67,15 @@ def written_of(graph: Graph, plan: Plan) -> Graph:
     bound = {b.op for b in plan.bindings if b.active and b.direction == graph.direction}
     kept = [o for o in graph.chain() if not (o.undoes and o.id not in bound)]
     return _only(graph, kept) if len(kept) < len(graph.ops) else graph
+
+
+def offloaded(graph: Graph, plan: Plan, side: Side) -> Graph | None:
+    """Return the ops of an end that devices beside it run, as their makers supply them; None when there are none."""
+    bound = {
+        b.op for b in plan.bindings if b.active and b.direction == graph.direction and b.implementation is not None
+    }
+    ops = [o for o in graph.chain() if o.id in bound and o.side == side and o.transport is None]
+    return _only(graph, ops) if ops else None
 
 
 def objection(graph: Graph) -> str | None:

@@ -16,8 +16,7 @@ def compiled_examples(tmp_path_factory):
     folders = {}
     for example in examples():
         folders[example.name] = tmp_path_factory.mktemp("artifacts") / example.name
-        (spec,) = (p for p in example.glob("*.chunnel") if p.name != "site.chunnel")
-        artifact.write(api.artifact(api.build([spec, example / "site.chunnel"])), folders[example.name])
+        artifact.write(api.artifact(api.build(sorted(example.glob("*.chunnel")))), folders[example.name])
     return folders
 
 

@@ -86,9 +86,9 @@ def test_what_is_well_formed_passes(name):
 
 @pytest.mark.parametrize("folder", examples(), ids=lambda p: Path(p).name)
 def test_compiled_programs_pass(folder):
-    """All of them, of both examples."""
+    """All of them, of each example."""
     programs = api.build(sorted(folder.glob("*.chunnel")), verify=False).programs
-    assert len(programs) >= 6
+    assert len(programs) >= 3
     for placed in programs:
         verify_program(placed.program)
 

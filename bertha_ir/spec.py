@@ -221,6 +221,26 @@ class Implementation:
 
 
 @frozen
+class Workload:
+    """What the traffic of one direction of a stack is like; None, or nothing of a chunnel or a field, is not known.
+
+    `size`: bytes of the application's messages, (least, mean, most). `rate`: messages a second. `drops`, `hits`,
+    `shrinks`: shares in thousandths by chunnel (for `shrinks`: what is left of the size). `skews`: the exponent of a
+    Zipf distribution by message and field, in thousandths.
+    """
+
+    stack: str
+    direction: Literal["request", "response"]
+    size: tuple[int, int, int] | None = None
+    rate: int | None = None
+    drops: tuple[tuple[str, int], ...] = ()
+    hits: tuple[tuple[str, int], ...] = ()
+    shrinks: tuple[tuple[str, int], ...] = ()
+    skews: tuple[tuple[str, str, int], ...] = ()
+    span: Span | None = field(default=None, eq=False, repr=False)
+
+
+@frozen
 class Attribute:
     """`rate 100 Gbit/s;` of a device or a link: a number in base units (bit/s, bytes, ns), an address or a word."""
 
@@ -321,6 +341,7 @@ class Specification:
     site: Site
     rules: tuple[Rule, ...] = ()
     implementations: tuple[Implementation, ...] = ()
+    workloads: tuple[Workload, ...] = ()
 
     def message(self, name: str) -> Message:
         """Return a message; KeyError when there is none of that name."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from bertha_ir.frontend import ast, tree
+from bertha_ir.frontend import ast, facts, tree
 from bertha_ir.frontend.build_body import MAKERS as BODY_MAKERS
 from bertha_ir.frontend.build_body import Maker, node, only, pair, together
 
@@ -162,6 +162,11 @@ MAKERS: dict[str, Maker] = {
     "item": node(tree.Item),
     "amounts": together,
     "amount": pair,
+    "workload": lambda span, children: facts.Workload(children[0], children[1], tuple(children[2:]), span),
+    "size": node(facts.Size),
+    "rate": node(facts.Rate),
+    "share": node(facts.Share),
+    "skew": node(facts.Skew),
     "device": device,
     "link": link,
     "attribute": attribute,

@@ -59,7 +59,7 @@ class CH006UnknownDeclaration(Code):
     """a word begins no declaration.
 
     What: at the top of a file, the word is none of `import`, `endpoint`, `message`, `chunnel`, `stack`, `device`,
-    `link`, `run`, `policy`, `rule`, `implementation`.
+    `link`, `run`, `policy`, `rule`, `implementation`, `workload`.
     Why: everything in a file belongs to one of these.
     Example: `mesage KvRequest { … }`
     Fix: correct the word; the nearest one is suggested.
@@ -69,11 +69,11 @@ class CH006UnknownDeclaration(Code):
 class CH007NotYet(Code):
     """the language has this word, the compiler not yet.
 
-    What: `select`, `fork` and `join` of a stack, and the declarations `workload`, `site` and `library`, are reserved
-    for parts of the language that are still to come.
+    What: `select`, `fork` and `join` of a stack, and the declarations `site` and `library`, are reserved for parts of
+    the language that are still to come.
     Why: refusing is better than ignoring what was asked for.
     Example: `request: select { a | b } |> udp(1);`
-    Fix: write one chain of chunnels per direction.
+    Fix: write one chain of chunnels per direction; devices and policy are declared without a word around them.
     """
 
 
@@ -596,7 +596,7 @@ class CH071TransportNotLast(Code):
 class CH072BadDirection(Code):
     """a stack's directions are not right.
 
-    What: a direction is unknown, repeated or, for `request`, missing.
+    What: a direction is unknown, repeated or, for `request`, missing; or a workload is of one that the stack lacks.
     Why: a connection has exactly two: `request` and `response`.
     Example: `requst: udp(1);`
     Fix: name them `request` and `response`.
@@ -733,4 +733,25 @@ class CH086NotAssumed(Code):
     Example: `implementation nic_tls of encrypt |> tcp on smartnic { priority 10; }`
     Fix: write where it is promised: `assumed "vendor data sheet, section 4";`. Of chains of chunnels, a `rule` makes a
     claim that is proved.
+    """
+
+
+class CH087BadFact(Code):
+    """a workload says what cannot be.
+
+    What: a share is above 100 %, an exponent above 10, either has more digits than a thousandth needs, a size's mean is
+    not between its least and its most, an item has the value of another, or something is said twice.
+    Why: plans are chosen by these figures.
+    Example: `workload kv.request { size 64..1500 mean 2000; firewall drops 120 %; }`
+    Fix: write the figure that is measured, as the help says.
+    """
+
+
+class CH088NotInDirection(Code):
+    """a workload speaks of a chunnel that its direction does not have.
+
+    What: the stack's direction in front of the `{` has no such chunnel in its chain.
+    Why: the figure would count for nothing.
+    Example: `workload kv.response { firewall drops 30 %; }`, where only the request has a firewall
+    Fix: move the line to the workload of the other direction, or correct the name.
     """

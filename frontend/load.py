@@ -17,6 +17,7 @@ from bertha_ir.frontend.rules import resolve_rule
 from bertha_ir.frontend.site import resolve_site
 from bertha_ir.frontend.sources import read_argument, read_files, read_library
 from bertha_ir.frontend.stacks import resolve_stack, resolve_uses
+from bertha_ir.frontend.workloads import resolve_workloads
 from bertha_ir.spec import Specification
 
 if TYPE_CHECKING:
@@ -114,4 +115,5 @@ def _resolve(
     rules = tuple(resolve_rule(node, declared, names) for node in names.rules.values())
     messages = tuple(names.layouts.values())
     supplied = tuple(resolve_implementation(node, names) for node in names.implementations.values())
-    return Specification(messages, tuple(chunnels), stacks, resolve_site(names), rules, supplied), instances
+    site, workloads = resolve_site(names), resolve_workloads(names)
+    return Specification(messages, tuple(chunnels), stacks, site, rules, supplied, workloads), instances

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from attrs import Factory, define
 
 from bertha_ir.diagnostics import Label
-from bertha_ir.frontend import tree
+from bertha_ir.frontend import facts, tree
 from bertha_ir.frontend.codes import CH011Duplicate, CH012UnknownName, CH013Reserved
 from bertha_ir.frontend.suggest import nearest_or_all
 
@@ -82,6 +82,7 @@ class Names:
     stacks: dict[str, tree.Stack] = Factory(dict)
     rules: dict[str, tree.Rule] = Factory(dict)
     implementations: dict[str, tree.Implementation] = Factory(dict)
+    workloads: list[facts.Workload] = Factory(list)
     devices: dict[str, tree.Device] = Factory(dict)
     links: list[tree.Link] = Factory(list)
     runs: list[tree.Run] = Factory(list)
@@ -106,6 +107,8 @@ class Names:
                     self._add(self.rules, name, declaration, "rule")
                 case tree.Implementation(name):
                     self._add(self.implementations, name, declaration, "implementation")
+                case facts.Workload():
+                    self.workloads.append(declaration)
                 case tree.Device(ref):
                     before = self.devices.setdefault(ref.text, declaration)
                     check_name(ref.inner or ref.name, self.collector)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MAX_NESTING = 200
 KEYWORDS = (
     *("import", "endpoint", "message", "chunnel", "stack", "rule"),
-    *("implementation", "device", "link", "run", "policy"),
+    *("implementation", "workload", "device", "link", "run", "policy"),
 )
 _TOKEN = re.compile(
     r"""(?P<skip>\s+|//[^\n]*)|(?P<string>"(?:[^"\\\n]|\\.)*")|(?P<open>[(\[{])|(?P<close>[)\]}])"""

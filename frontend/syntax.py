@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bertha_ir.source import SourceFile
 
 GRAMMAR = Path(__file__).parent / "chunnel.lark"
-LATER = ("workload", "site", "library")
+LATER = ("site", "library")
 MAX_NAME = 64
 _MAC_WIDTH, _ADDRESS_WIDTH = 48, 32
 

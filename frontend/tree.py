@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 from bertha_ir.frontend.ast import Name, Number, Text
+from bertha_ir.frontend.facts import Workload
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -359,4 +360,6 @@ class Policy:
     span: Span = field(eq=False, repr=False)
 
 
-Declaration = Import | Endpoint | Message | Chunnel | Stack | Rule | Implementation | Device | Link | Run | Policy
+Declaration = (
+    Import | Endpoint | Message | Chunnel | Stack | Rule | Implementation | Workload | Device | Link | Run | Policy
+)

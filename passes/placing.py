@@ -13,8 +13,8 @@ from bertha_ir.passes.destinations import rewrites
 from bertha_ir.passes.ends import EndChoice, Ends, Spot, layers_of
 from bertha_ir.passes.growth import growth
 from bertha_ir.passes.outline import before
-from bertha_ir.passes.search.dynamic import TooManyOrdersError, cheapest
-from bertha_ir.passes.search.problem import Choice, Problem, Task, in_written_order
+from bertha_ir.passes.search.find import find
+from bertha_ir.passes.search.problem import Choice, Problem, Task
 from bertha_ir.passes.unplaced import nowhere, out_of_order, unplaced
 from bertha_ir.plan import Assumption, Binding, Crossing, Outline, Refusal
 from bertha_ir.walk import walk
@@ -211,13 +211,10 @@ class Placing:
         return next((rule.devices for rule in rules if rule.chunnel == op.chunnel), ())
 
     def _searched(self, problem: Problem) -> Found | None:
-        try:
-            return cheapest(problem)
-        except TooManyOrdersError:
-            self.notes.append(
-                f"the {self.graph.direction}'s {len(problem.tasks)} ops keep their written order: too many others"
-            )
-            return cheapest(in_written_order(problem))
+        result = find(problem)
+        if result.note is not None:
+            self.notes.append(f"the {self.graph.direction}'s {len(problem.tasks)} ops {result.note}")
+        return result.found
 
     # What the answer means
 

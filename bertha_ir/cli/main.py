@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-EXTRAS = {"cryptography": "codecs", "zstandard": "codecs", "finsy": "p4", "cvc5": "second"}
+EXTRAS = {
+    "cryptography": "codecs", "zstandard": "codecs", "finsy": "p4", "ortools": "search", "cvc5": "second"
+}  # fmt: skip
 """Libraries that are no requirement, by the extra that installs them."""
 
 

@@ -274,4 +274,4 @@ def _outline(value: plan.Outline | None) -> dict[str, object] | None:
     if value is None:
         return None
     runs = [{"op": op, "device": device} for op, device in value.runs]
-    return {"runs": runs, "crossings": dict(value.crossings), "latency_ns": value.latency_ns}
+    return {"runs": runs, "crossings": dict(value.crossings), "latency_ns": value.latency_ns, "mean_ns": value.mean_ns}

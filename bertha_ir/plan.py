@@ -92,12 +92,14 @@ class Order:
 @frozen
 class Outline:
     """A plan in short. `runs`: each op (as DIRECTION.OP) in the order in which messages meet them, and its device;
-    `crossings`: how many links of each kind a message crosses, of all directions together.
+    `crossings`: how many links of each kind a message crosses, of all directions together. `latency_ns`: of a request
+    that goes all the way; `mean_ns`: of all requests, those included that are dropped or answered on the way.
     """
 
     runs: tuple[tuple[str, str], ...]
     crossings: tuple[tuple[str, int], ...]
     latency_ns: float | None
+    mean_ns: float | None = None
 
 
 @frozen
@@ -122,6 +124,7 @@ class Plan:
     specification: str = ""
     orders: tuple[Order, ...] = ()
     before: Outline | None = None
+    mean_ns: float | None = None
 
     @property
     def id(self) -> str:
@@ -151,7 +154,8 @@ class Plan:
         rows = [(order.direction, op) for order in self.orders for op in order.ops]
         counts = Counter(c.kind for c in self.crossings)
         runs = tuple((f"{d}.{op}", active[d, op]) for d, op in rows if (d, op) in active)
-        return Outline(runs, tuple(sorted(counts.items())), self.latency_ns)
+        mean = self.mean_ns if self.latency_ns is not None else None
+        return Outline(runs, tuple(sorted(counts.items())), self.latency_ns, mean)
 
 
 @frozen

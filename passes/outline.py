@@ -29,7 +29,8 @@ def outline(placed: tuple[Placed, ...]) -> Outline | None:
     for p in plain:
         counts.update(dict(p.crossings) if p is not None else {})
     request = next((p.before for p in placed if p.graph.direction == "request"), None)
-    return Outline(runs, tuple(sorted(counts.items())), request.latency_ns if request else None)
+    times = (request.latency_ns, request.mean_ns) if request else (None, None)
+    return Outline(runs, tuple(sorted(counts.items())), *times)
 
 
 def before(placing: Placing, problem: Problem, taken: Mapping[int, EndChoice | PathChoice]) -> Outline | None:
@@ -56,5 +57,9 @@ def before(placing: Placing, problem: Problem, taken: Mapping[int, EndChoice | P
             (rows if spot.op.side == "sender" else late).append((f"{name}.{spot.op.id}", prices.stops[spot.stop].name))
             known = known and spot.cost(problem.size) is not None
     counts = Counter(prices.link(a, b).kind for a, b, _ in legs)
-    latency = found.price(problem, apart=True).latency if known else None
-    return Outline((*rows, *late[::-1]), tuple(sorted(counts.items())), latency)
+    crossed = tuple(sorted(counts.items()))
+    if not known:
+        return Outline((*rows, *late[::-1]), crossed, None)
+    all_the_way = evolve(problem, tasks=tuple(evolve(t, keeps=1.0) for t in problem.tasks))
+    latency, mean = (found.price(p, apart=True).latency for p in (all_the_way, problem))
+    return Outline((*rows, *late[::-1]), crossed, latency, mean)

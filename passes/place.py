@@ -21,6 +21,7 @@ from bertha_ir.passes.relaid import relaid
 from bertha_ir.passes.rewriting import Rewrites
 from bertha_ir.passes.swaps import Swaps
 from bertha_ir.passes.topology import path_of
+from bertha_ir.passes.traffic import traffic_of
 from bertha_ir.plan import Assumption, Binding, LedgerEntry, Order, Plan
 from bertha_ir.text import print_ir
 
@@ -91,14 +92,23 @@ class _Planner:
         notes = [n for p in found.values() for n in p.notes]
         ledger = [*self.module.ledger.get(stack.name, ()), *(e for p in found.values() for e in self._moves(p))]
         return Plan(
-            stack.name, stack.ends, path.hosts if specification.site.devices else (None, None), graphs[0].service,
-            tuple(s.name for s in path.stops), tuple(bindings), tuple(r for p in found.values() for r in p.refusals),
-            tuple(c for p in placed for c in p.crossings), tuple(ledger),
-            (*_assumptions(specification), *notes, *_forwarding(graphs, bindings)),
-            MESSAGE_BYTES, self.context.cost_model_name, hashlib.sha256(print_ir(stack).encode()).hexdigest(),
-            tuple(Order(g.direction, _met(self.graphs[g])) for g in graphs),
-            outline(placed),
-        )  # fmt: skip
+            stack.name,
+            stack.ends,
+            path.hosts if specification.site.devices else (None, None),
+            graphs[0].service,
+            tuple(s.name for s in path.stops),
+            bindings=tuple(bindings),
+            refusals=tuple(r for p in found.values() for r in p.refusals),
+            crossings=tuple(c for p in placed for c in p.crossings),
+            ledger=tuple(ledger),
+            assumptions=(*_assumptions(specification, stack), *notes, *_forwarding(graphs, bindings)),
+            message_bytes=traffic_of(specification, stack.name, "request").size,
+            cost_model=self.context.cost_model_name,
+            specification=hashlib.sha256(print_ir(stack).encode()).hexdigest(),
+            orders=tuple(Order(g.direction, _met(self.graphs[g])) for g in graphs),
+            before=outline(placed),
+            mean_ns=next((p.mean for p in placed if p.graph.direction == "request"), None),
+        )
 
     def _placed(self, graph: Graph, graphs: tuple[Graph, ...], path: Path) -> Placed | None:
         back = next((g for g in graphs if g.direction != graph.direction), None)
@@ -148,11 +158,20 @@ def _met(graph: Graph) -> tuple[str, ...]:
     return tuple(o.id for o in sorted(graph.chain(), key=lambda o: sides.index(o.side)))
 
 
-def _assumptions(specification: Specification) -> tuple[Assumption, ...]:
-    notes = [f"no workload is given: costs are those of a message of {MESSAGE_BYTES} bytes"]
+def _assumptions(specification: Specification, stack: Stack) -> tuple[Assumption, ...]:
+    """Return what is taken for granted of a stack's traffic and of its site, and on whose word."""
+    found = []
+    for direction in stack.directions:
+        known = traffic_of(specification, stack.name, direction.name).workload
+        if known is not None:
+            found.append(Assumption(f"{direction.name}s are as the workload says", "workload", "costs"))
+    if not found:
+        note = f"no workload is given: costs are those of a message of {MESSAGE_BYTES} bytes"
+        found.append(Assumption(note, "compiler", "costs"))
     if not specification.site.devices:
-        notes.append("no site is given: nothing is known of the devices between the ends")
-    return tuple(Assumption(note, "compiler", "costs") for note in notes)
+        note = "no site is given: nothing is known of the devices between the ends"
+        found.append(Assumption(note, "compiler", "costs"))
+    return tuple(found)
 
 
 def _forwarding(graphs: tuple[Graph, ...], bindings: list[Binding]) -> tuple[Assumption, ...]:

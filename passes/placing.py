@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from attrs import define, evolve, field, frozen
 
 from bertha_ir import expr as e
-from bertha_ir.passes.costs import MESSAGE_BYTES, Priced
+from bertha_ir.passes.costs import Priced
 from bertha_ir.passes.destinations import rewrites
 from bertha_ir.passes.ends import EndChoice, Ends, Spot, layers_of
 from bertha_ir.passes.growth import growth
 from bertha_ir.passes.outline import before
 from bertha_ir.passes.search.find import find
 from bertha_ir.passes.search.problem import Choice, Problem, Task
+from bertha_ir.passes.traffic import traffic_of
 from bertha_ir.passes.unplaced import nowhere, out_of_order, unplaced
 from bertha_ir.plan import Assumption, Binding, Crossing, Outline, Refusal
 from bertha_ir.walk import walk
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from bertha_ir.passes.search.dynamic import Found
     from bertha_ir.passes.search.problem import Leg, Objective
     from bertha_ir.passes.swaps import Swaps
+    from bertha_ir.passes.traffic import Traffic
     from bertha_ir.spec import Direction, Instance, Stack
     from bertha_ir.stack import Graph, Op
 
@@ -38,7 +40,8 @@ RESOURCES = ("flows", "entries", "slots")
 @frozen
 class Placed:
     """A direction, placed. `ends`: its chunnels of the ends, top of the stack first, by instance; `path`: the ids of
-    its ops of the path; `swapped`: the pairs of chunnels that traded places, as written; `before`: see `Plan.before`.
+    its ops of the path; `swapped`: the pairs of chunnels that traded places, as written; `before`: see `Plan.before`;
+    `mean`: see `Outline.mean_ns`, if everything is known.
     """
 
     graph: Graph
@@ -51,6 +54,7 @@ class Placed:
     swapped: tuple[tuple[Instance, Instance], ...]
     swaps: Swaps
     before: Outline | None
+    mean: float
 
 
 def path_ops(graph: Graph) -> tuple[Op, ...]:
@@ -78,12 +82,14 @@ class Placing:
     collector: Collector
     ends: Ends = field(init=False)
     ops: tuple[Op, ...] = field(init=False)
+    traffic: Traffic = field(init=False)
     notes: list[str] = field(factory=list)
 
     def __attrs_post_init__(self) -> None:
         prices, layers = self.sites.prices, layers_of(self.graph, self.direction.instances)
         self.ends = Ends(self.graph, layers, prices.stops, self.sites.specification, prices)
         self.ops = path_ops(self.graph)
+        self.traffic = traffic_of(self.sites.specification, self.stack.name, self.direction.name)
 
     def run(self) -> Placed | None:
         """Return the placement; None after reporting that there is none."""
@@ -120,7 +126,7 @@ class Placing:
         tasks += [self._path_task(number) for number in range(len(self.ops))]
         choices = (*(c.choice for c in at_ends), *(c.choice for c in on_path))
         return Problem(
-            tuple(tasks), choices, prices, len(prices.stops) - 1, MESSAGE_BYTES, self._capacity(),
+            tuple(tasks), choices, prices, len(prices.stops) - 1, self.traffic.size, self._capacity(),
             OBJECTIVES[self.stack.prefer],
         )  # fmt: skip
 
@@ -145,7 +151,8 @@ class Placing:
             frozenset(n for n, la in enumerate(layers) if n != number and name in la.instance.chunnel.provides)
             for name in mine.chunnel.requires
         )
-        return Task(frozenset(after), tuple(n for n in needs if n), self._growth(layers[number]))
+        keeps = self.traffic.keeps(mine.chunnel.name)
+        return Task(frozenset(after), tuple(n for n in needs if n), self._growth(layers[number]), keeps=keeps)
 
     def _must_precede(self, upper: Layer, lower: Layer) -> bool:
         if lower.instance.chunnel.transport is not None:
@@ -156,6 +163,9 @@ class Placing:
         """Return the bytes that a layer adds to a message; none, and a note, when that depends on the bytes."""
         if layer.send is None or any(isinstance(n, e.Value) for n in walk(layer.send.body)):
             return 0
+        left = self.traffic.shrinks(layer.instance.chunnel.name)
+        if left is not None:
+            return round((left - 1) * self.traffic.size)
         headers = {m.name: m.size for m in self.sites.specification.messages}
         found = growth(layer.send.body, headers)
         if found is None:
@@ -168,7 +178,7 @@ class Placing:
         """
         op, above = self.ops[number], len(self.ends.layers)
         after = {above + n for n in range(number) if self._keeps_order(self.ops[n], op)}
-        return Task(frozenset(range(above)) | after, pins=bool(rewrites(op.body)))
+        return Task(frozenset(range(above)) | after, pins=bool(rewrites(op.body)), keeps=self.traffic.keeps(op.chunnel))
 
     def _keeps_order(self, first: Op, second: Op) -> bool:
         """Whether two ops keep the order in which they are written: unless nothing lies between that both must cross
@@ -241,6 +251,7 @@ class Placing:
             tuple((layers[a].instance, layers[b].instance) for a, b in swapped),
             self.swaps,
             before(self, problem, taken),
+            found.price(problem).latency,
         )
 
     def _bindings(

@@ -207,17 +207,19 @@ class Found:
         return (*(leg for m in moves for leg in (*m.out, *m.on)), *problem.between(last), *back[::-1])
 
     def price(self, problem: Problem, *, apart: bool = False) -> Price:
-        """Return the price of one message that goes all the way. `apart`: no two ops of the path run in one program, so
-        that each pays for its door.
+        """Return the mean price of a message, be it one that goes all the way or not. `apart`: no two ops of the path
+        run in one program, so that each pays for its door.
         """
-        total, size = problem.price_of(self.legs(problem)), problem.size
+        total, done = FREE, 0
         for step in self.steps:
-            doors = step.moves.doors
+            moves, doors = step.moves, step.moves.doors
             if apart and step.choice.stop is not None:
                 doors = ((step.choice.stop, True),)
-            total += problem.price_of((), doors) + step.choice.price(size)
-            size += sum(problem.tasks[n].grows for n in step.choice.tasks)
-        return total
+            price = problem.price_of((*moves.out, *moves.on, *moves.back), doors)
+            total += (price + step.choice.price(problem.size_of(done))) * problem.share_of(done)
+            done |= sum(1 << n for n in step.choice.tasks)
+        last = self.steps[-1].moves.place if self.steps else problem.start
+        return total + problem.price_of(problem.between(last)) * problem.share_of(done)
 
 
 def pareto(problem: Problem) -> tuple[Found, ...]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bertha_ir.backends.base import Backend, Unit
     from bertha_ir.diagnostics import Diagnostic
     from bertha_ir.passes.base import Module
+    from bertha_ir.passes.offers import Offer
     from bertha_ir.passes.survey import Surveyed
     from bertha_ir.plan import PlacedProgram, Plan
     from bertha_ir.program import DeviceProgram
@@ -112,13 +113,44 @@ def build(
         if module.graphs and not module.plans:
             graphs.append(module.graphs)
 
-    targets = {k: t for b in backends() for t in [BackendTarget(b, specification)] for k in t.kinds}
-    context = Context(targets, load_model(cost_model), cost_model)
+    context = Context(_targets(specification), load_model(cost_model), cost_model)
     module = run_pipeline(steps, Module(specification), context, observe=observe, verify=verify)
     return Compiled(
         specification, module.plans, module.programs, tuple(snapshots), str(steps),
         graphs[-1] if graphs else (), module.certificates,
     )  # fmt: skip
+
+
+def offers(files: Sequence[Path], *, cost_model: str = "profile") -> dict[str, tuple[Offer, ...]]:
+    """Return, for each stack of the files, the ways to run it of which none is better in all respects (see
+    `bertha_ir.passes.offers`), the best by itself first. Raises `BerthaError`.
+    """
+    from bertha_ir.cost_models import load as load_model  # noqa: PLC0415  (each import on first use: start-up time)
+    from bertha_ir.frontend.load import load  # noqa: PLC0415
+    from bertha_ir.passes.base import Context, Module  # noqa: PLC0415
+    from bertha_ir.passes.manager import parse_pipeline, run_pipeline  # noqa: PLC0415
+    from bertha_ir.passes.offers import offers as offers_of  # noqa: PLC0415
+    from bertha_ir.passes.pipelines import PIPELINES  # noqa: PLC0415
+
+    specification = load(files)
+    context = Context(_targets(specification), load_model(cost_model), cost_model)
+    steps = parse_pipeline(PIPELINES["default"].partition(",place")[0])
+    module = run_pipeline(steps, Module(specification), context, observe=lambda _, __: None)
+    return {stack.name: offers_of(module, context, stack) for stack in module.specification.stacks}
+
+
+def capacities(files: Sequence[Path]) -> dict[str, int]:
+    """Return how much the devices of a site have of what ops use up, as DEVICE.RESOURCE. Raises `BerthaError`."""
+    from bertha_ir.frontend.load import load  # noqa: PLC0415  (start-up time)
+    from bertha_ir.passes.placing import RESOURCES  # noqa: PLC0415
+
+    devices = load(files).site.devices
+    amounts = {f"{device.name}.{name}": device.get(name) for device in devices for name in RESOURCES}
+    return {name: amount for name, amount in amounts.items() if isinstance(amount, int)}
+
+
+def _targets(specification: Specification) -> dict[str, BackendTarget]:
+    return {k: t for b in backends() for t in [BackendTarget(b, specification)] for k in t.kinds}
 
 
 def _shown(module: Module) -> object:

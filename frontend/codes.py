@@ -606,7 +606,7 @@ class CH072BadDirection(Code):
 class CH073BadPreference(Code):
     """a stack prefers an unknown objective.
 
-    What: `prefer` takes `latency`, `throughput`, `cpu` or `energy`, once.
+    What: `prefer` takes `latency`, `throughput` or `cpu`, once.
     Why: the planner minimizes exactly one.
     Example: `prefer speed;`
     Fix: use one of the four.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bertha_ir.types import Type
 
 DIRECTIONS = ("request", "response")
-OBJECTIVES = ("latency", "throughput", "cpu", "energy")
+OBJECTIVES = ("latency", "throughput", "cpu")
 LATER = ("select", "fork", "join")
 
 

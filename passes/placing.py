@@ -21,7 +21,7 @@ from bertha_ir.plan import Assumption, Binding, Crossing, Outline, Refusal
 from bertha_ir.walk import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from bertha_ir.diagnostics import Collector
     from bertha_ir.passes.candidates import Candidate, Sites
@@ -70,6 +70,18 @@ class PathChoice:
     candidate: Candidate
 
 
+@frozen
+class Asked:
+    """The search's question. `taken`: what its choices stand for, by their `id`; `options`: where each op of the path
+    may run; `refusals`: why it, or one of the ends, may not run elsewhere.
+    """
+
+    problem: Problem
+    taken: Mapping[int, EndChoice | PathChoice]
+    options: tuple[tuple[Candidate, ...], ...]
+    refusals: tuple[Refusal, ...]
+
+
 @define
 class Placing:
     """Places one direction. Tasks of the search are the layers of the ends, then the ops of the path."""
@@ -93,6 +105,17 @@ class Placing:
 
     def run(self) -> Placed | None:
         """Return the placement; None after reporting that there is none."""
+        asked = self.asked()
+        if asked is None:
+            return None
+        found = self._searched(asked.problem)
+        if found is None:
+            out_of_order(self.ops, asked.options, self.direction, self.collector)
+            return None
+        return self._placed(asked, found)
+
+    def asked(self) -> Asked | None:
+        """Return what the search is asked; None after reporting an op that runs nowhere."""
         refusals: list[Refusal] = []
         options: list[tuple[Candidate, ...]] = []
         for op in self.ops:
@@ -109,13 +132,9 @@ class Placing:
         if self.collector.found:
             return None
         on_path = tuple(self._path_choices(options))
-        problem = self._problem(at_ends, on_path)
-        found = self._searched(problem)
-        if found is None:
-            out_of_order(self.ops, options, self.direction, self.collector)
-            return None
         everything: tuple[EndChoice | PathChoice, ...] = (*at_ends, *on_path)
-        return self._placed(problem, found, everything, options, tuple(refusals))
+        taken = {id(c.choice): c for c in everything}
+        return Asked(self._problem(at_ends, on_path), taken, tuple(options), tuple(refusals))
 
     # What is asked
 
@@ -228,11 +247,8 @@ class Placing:
 
     # What the answer means
 
-    def _placed(
-        self, problem: Problem, found: Found, choices: Sequence[EndChoice | PathChoice],
-        options: Sequence[tuple[Candidate, ...]], refusals: tuple[Refusal, ...],
-    ) -> Placed:  # fmt: skip
-        taken = {id(c.choice): c for c in choices}
+    def _placed(self, asked: Asked, found: Found) -> Placed:
+        problem, taken = asked.problem, asked.taken
         chosen = [taken[id(step.choice)] for step in found.steps]
         numbers = [n for step in found.steps for n in step.choice.tasks]
         above = len(self.ends.layers)
@@ -244,8 +260,8 @@ class Placing:
             self.graph,
             tuple(layers[n].instance.id for n in ends),
             tuple(self.ops[n - above].id for n in numbers if n >= above),
-            tuple(self._bindings(problem, found, chosen, options)),
-            refusals,
+            tuple(self._bindings(problem, found, chosen, asked.options)),
+            asked.refusals,
             self._crossings(found.legs(problem)),
             notes,
             tuple((layers[a].instance, layers[b].instance) for a, b in swapped),

@@ -42,8 +42,8 @@ def make_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"bertha {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for add in (
-        _check, _compile, _verify, _plan, _ir, _explain, _effects, _prove, _laws, _passes, _targets, _cost_models,
-        _calibrate,
+        _check, _compile, _verify, _plan, _schedule, _ir, _explain, _effects, _prove, _laws, _passes, _targets,
+        _cost_models, _calibrate,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -139,6 +139,37 @@ def _count(text: str) -> int:
         msg = "a number of messages is needed"
         raise argparse.ArgumentTypeError(msg)
     return number
+
+
+def _schedule(commands: Commands) -> None:
+    site = "examples/fleet/shop.chunnel examples/fleet/feed.chunnel --site examples/fleet/site.chunnel"
+    parser = _command(
+        commands,
+        "schedule",
+        "share devices among the connections of many stacks",
+        f"bertha schedule {site} --connections shop=600 --connections feed=800",
+        f"bertha schedule {site} --connections shop=600 --objective max-min --json",
+    )
+    _files(parser)
+    parser.add_argument("--cost-model", metavar="NAME", default="profile", help="what prices a plan (default: profile)")
+    for name, what in (
+        ("connections", "how many connections a stack has (default: 1)"),
+        ("weight", "what a connection of a stack counts (default: 1)"),
+        ("priority", "stacks of a higher priority are served first (default: 0)"),
+    ):
+        parser.add_argument(f"--{name}", metavar="STACK=N", action="append", default=[], help=what)
+    parser.add_argument(
+        "--objective",
+        choices=("weighted", "priority", "max-min"),
+        default="weighted",
+        help="the weighted sum of latencies; that, by priority; or the worst slowdown (default: weighted)",
+    )
+    running = "what `bertha schedule --json` answered for what runs now"
+    parser.add_argument("--current", metavar="FILE", type=Path, help=running)
+    threshold = "what runs stays unless moving it gains this share, in percent (default: 0)"
+    parser.add_argument("--threshold", metavar="PERCENT", type=float, default=0.0, help=threshold)
+    limit = "give the best that is found by then (default: 60)"
+    parser.add_argument("--timeout", metavar="SECONDS", type=_positive, default=60.0, help=limit)
 
 
 def _plan(commands: Commands) -> None:

@@ -124,5 +124,5 @@ def _proofs(
             msg = f"the {aim.what} is {value}, and {exact} in the search"
             raise RuntimeError(msg)
         least = min(value, float(bound * aim.unit))
-        proofs.append(Proof(aim.what, value, least, proven))
+        proofs.append(Proof(aim.what, value, least, proven and value - least <= TOLERANCE * value))
     return tuple(proofs)

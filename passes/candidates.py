@@ -140,8 +140,9 @@ def lower_one(op: Op, graph: Graph, stop: Stop, specification: Specification) ->
 
 def _moves(op: Op, graph: Graph, grounds: Grounds) -> str | None:
     for other in crossed(op, graph):
-        if why := grounds.of(op, other, graph).may_not:
-            return f"it may not be moved below `{other.instance}`: {why}"
+        ground = grounds.of(op, other, graph)
+        if ground.may_not is not None:
+            return f"it may not be moved below `{other.instance}`: {ground.objection()}"
     return None
 
 

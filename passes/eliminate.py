@@ -1,4 +1,4 @@
-"""eliminate: leave out a chunnel that does nothing its neighbour of the same kind does not do."""
+"""eliminate: leave out a chunnel that does nothing its neighbour does not do, and two that undo each other."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class Eliminate(Pass):
     """`firewall([10.0.0.0/8]) |> firewall([10.1.0.0/16]) |> udp(1)` -> `firewall([10.0.0.0/8]) |> udp(1)`.
 
     Two neighbours of one chunnel become one if that is the same on the wire. Codecs are left to rules: what both ends
-    undo shows in no other way than there, and a second encryption may be meant.
+    undo shows in no other way than there, and a second encryption may be meant. Two codecs of which the lower undoes
+    the upper, and that promise nothing, both go: `swap |> swap_back |> udp(1)` -> `udp(1)`.
     """
 
     name: ClassVar[str] = "eliminate"
@@ -39,6 +40,9 @@ class Eliminate(Pass):
 def _shorter(stack: Stack, direction: Direction, rewrites: Rewrites) -> Direction:
     chain = direction.instances
     for upper, lower in pairwise(chain):
+        if _cancel(upper, lower, stack, direction, rewrites):
+            rest = tuple(i for i in chain if i is not upper and i is not lower)
+            return _shorter(stack, evolve(direction, instances=rest), rewrites)
         if upper.chunnel.name != lower.chunnel.name or upper.chunnel.both_ends:
             continue
         for kept, other in ((upper, lower), (lower, upper)):
@@ -46,6 +50,18 @@ def _shorter(stack: Stack, direction: Direction, rewrites: Rewrites) -> Directio
                 rest = tuple(i for i in chain if i is not other)
                 return _shorter(stack, evolve(direction, instances=rest), rewrites)
     return direction
+
+
+def _cancel(upper: Instance, lower: Instance, stack: Stack, direction: Direction, rewrites: Rewrites) -> bool:
+    """Whether two codecs together do nothing at all, at either end; noted if so."""
+    both = (upper.chunnel, lower.chunnel)
+    if not all(c.both_ends and not c.provides and c.transport is None for c in both):
+        return False
+    verdict = rewrites.prover.rewrite((upper, lower), (), "wire")
+    if verdict.status != "proved":
+        return False
+    rewrites.note(stack.name, f"{direction.name}: {upper.id} and {lower.id} left out, as one undoes the other", verdict)
+    return True
 
 
 def _does_all(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from attrs import Factory, define, frozen
+from attrs import Factory, define, field, frozen
 
 from bertha_ir.passes.effects import effects, independent
 from bertha_ir.plan import LedgerEntry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bertha_ir.passes.smt.answer import Answer
     from bertha_ir.passes.smt.question import Question
     from bertha_ir.spec import Specification
@@ -26,6 +29,11 @@ class Ground:
     detail: str
     certificate: str | None = None
     may_not: str | None = None
+    objects: Callable[[], str] | None = field(default=None, eq=False, repr=False)
+
+    def objection(self) -> str:
+        """Return why `op` may not be moved, with what a message shows, which takes a while to make short."""
+        return f"{self.may_not}; {self.objects()}" if self.objects is not None else self.may_not or ""
 
     def entry(self, graph: Graph) -> LedgerEntry:
         """Return the ledger's entry for a move that was made."""
@@ -66,7 +74,7 @@ class Grounds:
         question = ask(*swapped(op, over, graph), self.specification)
         answer = Cache(default_folder())("same", question, lambda: solve(question))
         if not isinstance(answer, Proved):
-            return Ground(op, over, "z3", why, may_not=f"{why}; {_objection(question, answer)}")
+            return Ground(op, over, "z3", why, may_not=why, objects=partial(_objection, question, answer))
         if answer.name is not None and answer.certificate is not None:
             self.certificates[answer.name] = answer.certificate
         detail = f"{op.id} before or behind {over.id}: {answer.reason}"

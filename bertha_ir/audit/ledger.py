@@ -109,7 +109,8 @@ class LedgerAudit:
             return _Opinion("refuted", "which are no two ops in this order")
         ground = self.grounds.of(graph.op(names[1]), graph.op(names[2]), graph)
         if ground.may_not is not None:
-            return _Opinion("unsettled" if "not settled by z3" in ground.may_not else "refuted", ground.may_not)
+            why = ground.objection()
+            return _Opinion("unsettled" if "not settled by z3" in why else "refuted", why)
         return [ground.entry(graph)]
 
     def _swapped(self, plan: Plan, names: tuple[str, str, str]) -> list[LedgerEntry] | _Opinion:

@@ -230,6 +230,38 @@ def test_ops_trade_places_where_policy_is_then_kept_and_it_is_proved():
     assert [o.id for o in graph(built, "undo").chain()][:2] == ["tag.packet", "firewall.packet"]
 
 
+SWAPS = """
+chunnel mask(by: u8) {
+  place: endpoint; needs both ends;
+  on send(m) { m.payload = http2_frame(by as u32, m.payload); }
+  on recv(m) { m.payload = http2_unframe(m.payload) else drop; }
+}
+chunnel unmask(by: u8) {
+  place: endpoint; needs both ends;
+  on send(m) { m.payload = http2_unframe(m.payload) else drop; }
+  on recv(m) { m.payload = http2_frame(by as u32, m.payload); }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("request_", "left"),
+    [
+        ("mask(1) |> unmask(1)", []),
+        ("mask(1) |> mask(2) |> unmask(2) |> unmask(1)", []),
+        ("unmask(1) |> mask(1)", ["unmask", "mask"]),
+        ("mask(1) |> compress |> unmask(1)", ["mask", "compress", "unmask"]),
+    ],
+)
+def test_codecs_that_undo_each_other_go(request_, left):
+    """What frames and then unframes leaves nothing; the other way round, what is no frame is dropped."""
+    built = compiled(f"{request_} |> udp(4242)", site="", more=SWAPS, pipeline="plan")
+    (stack,) = dict(built.snapshots)["after eliminate"].stacks
+    assert [i.id for i in stack.directions[0].instances][:-1] == left
+    noted = [e.rewrite for e in built.plans[0].ledger if "undoes the other" in e.rewrite]
+    assert bool(noted) == (not left)
+
+
 def test_many_ops_that_could_trade_places_where_messages_end_keep_their_written_order():
     """Sixteen filters that each drop some: the plan says that other orders were not tried. Without that, they were."""
     filters = " |> ".join(f"quiet({n})" for n in range(16))

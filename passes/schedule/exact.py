@@ -68,12 +68,13 @@ def least(problem: Problem, aims: Sequence[Aim], until: float, limit_s: float) -
         ways = [list(_ways(problem, aims, number, until)) for number in range(len(problem.rows))]
         if not all(ways):
             return None
-        counts = _search(problem, aims, ways, None if known is None else key(problem, aims, known), until) or known
+        better = _search(problem, aims, ways, None if known is None else key(problem, aims, known), until)
     except _TooLargeError:
         if known is None:
             raise NothingFoundError(limit_s) from None
         bounds = [first(a.amount(problem, _alone(problem, a))) for a in aims]
         return Found(known, tuple(bounds), (False,) * len(aims))
+    counts = known if better is None else better
     if counts is None:
         return None
     return Found(counts, tuple(map(first, key(problem, aims, counts))), (True,) * len(aims))

@@ -111,6 +111,18 @@ def test_max_min_where_some_are_stuck_and_others_take_turns(engine, places, fast
     assert sorted(s.slowdown for s in answer.served[:4]) == [1.0] * fast + [5.0] * (4 - fast)
 
 
+@pytest.mark.parametrize("names", ["abc", "bac", "cab", "acb"])
+def test_max_min_chooses_which_kind_is_the_worst_off(monkeypatch, engine, names):
+    """Either of two kinds must be slow; it is the one that leaves more to the third, whichever is found first."""
+    monkeypatch.setattr(greedy, "found", lambda *_: None)
+    one = Kind(names[0], 1, (SLOW, FAST))
+    two = Kind(names[1], 1, (SLOW, evolve(FAST, uses=(("nic", 1), ("x", 1)))))
+    third = Kind(names[2], 1, (evolve(SLOW, cost=3.0), evolve(FAST, uses=(("x", 1),))))
+    places = [evolve(NIC, capacity=1), Resource("x", 1)]
+    answer = solve(places, [one, two, third], objective="max-min", engine=engine)
+    assert [s.slowdown for s in answer.served] == [1.0, 5.0, 1.0]
+
+
 RUNNING = Kind("k", 10, (evolve(SLOW, cost=1.5), evolve(FAST, cost=1.4)), current={"kernel": 10})
 
 

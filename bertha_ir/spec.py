@@ -162,10 +162,14 @@ class Instance:
 
 @frozen
 class Direction:
-    """One direction of a connection, `request` (first end to second) or `response`, top of the stack first."""
+    """One direction of a connection, `request` (first end to second) or `response`, top of the stack first.
+
+    `forks`: for each, its branches, by the ids of their instances; no branch depends on what another does.
+    """
 
     name: Literal["request", "response"]
     instances: tuple[Instance, ...]
+    forks: tuple[tuple[tuple[str, ...], ...], ...] = ()
     span: Span | None = field(default=None, eq=False, repr=False)
 
 

@@ -64,8 +64,16 @@ def use(span: Span, children: list[Any]) -> tree.Use:
 
 
 def direction(span: Span, children: list[Any]) -> tree.Direction:
-    """`name: use |> use;`."""
-    return tree.Direction(children[0], children[1], span)
+    """`name: use |> fork |> use;`."""
+    name, *stages = children
+    uses = (use for s in stages for use in (s.branches if isinstance(s, tree.Fork) else ((s,),)))
+    forks = tuple(s for s in stages if isinstance(s, tree.Fork))
+    return tree.Direction(name, tuple(u for branch in uses for u in branch), forks, span)
+
+
+def fork(span: Span, children: list[Any]) -> tree.Fork:
+    """`fork { chain | chain }`."""
+    return tree.Fork(tuple(c for c in children if isinstance(c, tuple)), span)
 
 
 def rule(span: Span, children: list[Any]) -> tree.Rule:
@@ -152,6 +160,7 @@ MAKERS: dict[str, Maker] = {
     "address": lambda _, children: tuple(children),
     "stack": stack,
     "direction": direction,
+    "fork": fork,
     "chain": together,
     "use": use,
     "require": node(tree.Requires),

@@ -69,7 +69,7 @@ class CH006UnknownDeclaration(Code):
 class CH007NotYet(Code):
     """the language has this word, the compiler not yet.
 
-    What: `select`, `fork` and `join` of a stack, and the declarations `site` and `library`, are reserved for parts of
+    What: `select` and `join` of a stack, and the declarations `site` and `library`, are reserved for parts of
     the language that are still to come.
     Why: refusing is better than ignoring what was asked for.
     Example: `request: select { a | b } |> udp(1);`
@@ -754,4 +754,14 @@ class CH088NotInDirection(Code):
     Why: the figure would count for nothing.
     Example: `workload kv.response { firewall drops 30 %; }`, where only the request has a firewall
     Fix: move the line to the workload of the other direction, or correct the name.
+    """
+
+
+class CH089NotOnThePath(Code):
+    """a fork has a chunnel that runs at the ends.
+
+    What: between `fork {` and `}` stands a chunnel with a `send` or a `recv`.
+    Why: what one end does, the other undoes in the opposite order, so its chunnels lie in one row.
+    Example: `fork { encrypt(secret("k")) | count(by = udp.src_port) } |> udp(4242)`
+    Fix: move it in front of the fork or behind it.
     """

@@ -14,6 +14,7 @@ from bertha_ir.frontend.codes import (
     CH071TransportNotLast,
     CH072BadDirection,
     CH073BadPreference,
+    CH089NotOnThePath,
 )
 from bertha_ir.frontend.guarantees import guarantees
 from bertha_ir.frontend.names import Names, check_names, unknown
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 DIRECTIONS = ("request", "response")
 OBJECTIVES = ("latency", "throughput", "cpu")
-LATER = ("select", "fork", "join")
+LATER = ("select", "join")
 
 
 def resolve_stack(node: tree.Stack, declared: Mapping[str, Declared], names: Names) -> Stack:
@@ -79,7 +80,24 @@ def _direction(node: tree.Direction, declared: Mapping[str, Declared], names: Na
     if last.text in declared and not is_transport(declared[last.text].node):
         message, hint = f"`{last.text}` is no transport and ends the direction", "end it with `|> udp(port)`"
         names.collector.add(CH070NoTransport, message, last.span, hint, declared_here(declared[last.text].node))
-    return Direction(cast("Literal['request', 'response']", node.name.text), instances, node.span)
+    forks = tuple(_fork(fork, instances, declared, names) for fork in node.forks)
+    return Direction(cast("Literal['request', 'response']", node.name.text), instances, forks, node.span)
+
+
+def _fork(
+    node: tree.Fork, instances: tuple[Instance, ...], declared: Mapping[str, Declared], names: Names
+) -> tuple[tuple[str, ...], ...]:  # fmt: skip
+    """Return the branches of a fork, by the ids of their chunnels, which all run on the path."""
+    ids = {i.span: i.id for i in instances}
+    for use in (u for branch in node.branches for u in branch):
+        chunnel = declared.get(use.chunnel.text)
+        if chunnel is not None and any(
+            c.event.text in {"send", "recv"} for c in chunnel.node.clauses if isinstance(c, tree.Handler)
+        ):
+            message = f"`{use.chunnel.text}` runs at the ends of a connection, where layers lie in one row"
+            hint = "fork chunnels of the path alone"
+            names.collector.add(CH089NotOnThePath, message, use.span, hint, declared_here(chunnel.node))
+    return tuple(tuple(ids[u.span] for u in branch if u.span in ids) for branch in node.branches)
 
 
 def resolve_uses(

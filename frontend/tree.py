@@ -198,11 +198,20 @@ class Use:
 
 
 @frozen
+class Fork:
+    """`fork { a |> b | c }`: branches of which none depends on what another does."""
+
+    branches: tuple[tuple[Use, ...], ...]
+    span: Span = field(eq=False, repr=False)
+
+
+@frozen
 class Direction:
-    """`request: a |> b |> udp(4242);`."""
+    """`request: a |> fork { b | c } |> udp(4242);`. `uses` has those of the forks in it, in the order of the text."""
 
     name: Name
     uses: tuple[Use, ...]
+    forks: tuple[Fork, ...]
     span: Span = field(eq=False, repr=False)
 
 

@@ -155,6 +155,16 @@ class CH216RulesLoop(Code):
     """
 
 
+class CH217BranchesMeet(Code):
+    """branches of a fork that are not independent.
+
+    What: it is not proved that a chunnel of one branch and one of another may trade places.
+    Why: a fork says that its branches run in any order, or at the same time; then the outcome would be left to chance.
+    Example: `fork { count(by = udp.src_port) | firewall(deny = [10.0.0.0/8]) }`: does it count what is dropped?
+    Fix: write the two in the order that is meant, `a |> b`.
+    """
+
+
 class CH214DemandNotMet(Code):
     """a stack that does not give what the operator demands where its messages pass.
 

@@ -11,6 +11,7 @@ from bertha_ir import expr as e
 from bertha_ir.passes.costs import Priced
 from bertha_ir.passes.destinations import rewrites
 from bertha_ir.passes.ends import EndChoice, Ends, Spot, layers_of
+from bertha_ir.passes.forks import check_forks
 from bertha_ir.passes.growth import growth
 from bertha_ir.passes.outline import before
 from bertha_ir.passes.search.find import find
@@ -115,7 +116,8 @@ class Placing:
         return self._placed(asked, found)
 
     def asked(self) -> Asked | None:
-        """Return what the search is asked; None after reporting an op that runs nowhere."""
+        """Return what the search is asked; None after reporting what cannot be."""
+        check_forks(self.graph, self.direction, self.sites.grounds, self.collector)
         refusals: list[Refusal] = []
         options: list[tuple[Candidate, ...]] = []
         for op in self.ops:

@@ -122,7 +122,7 @@ def _current(path: Path | None) -> dict[str, dict[str, int]]:
 
 def _data(schedule: Schedule) -> dict[str, Any]:
     """Return a schedule as plain data."""
-    return {**asdict(schedule), "optimal": schedule.optimal, "gap": schedule.gap}
+    return {**asdict(schedule), "optimal": schedule.optimal, "bound": schedule.bound, "gap": schedule.gap}
 
 
 def _text(schedule: Schedule) -> str:

@@ -230,6 +230,24 @@ def test_ops_trade_places_where_policy_is_then_kept_and_it_is_proved():
     assert [o.id for o in graph(built, "undo").chain()][:2] == ["tag.packet", "firewall.packet"]
 
 
+def test_branches_of_a_fork_are_independent_or_refused():
+    """Two marks in different fields may run in any order, here on two devices; a counter beside a filter may not."""
+    marks = "fork { tag(Query.kind, 1) | firewall([10.9.0.0/16]) |> tag(Query.odd, 2) } |> udp(4242)"
+    policy = "policy { prefer tag on [kernel(h1)]; prefer firewall on [tor]; }"
+    built = compiled(marks, site=SITE + policy)
+    assert active(built) == {"tag.packet": "kernel(h1)", "firewall.packet": "tor", "tag_2.packet": "kernel(h1)"}
+    got = error("fork { count(Query.odd) | firewall([10.9.0.0/16]) } |> udp(4242)")
+    assert got.startswith("CH217 `count` and `firewall` are in branches side by side, and not independent")
+    assert "there is a message for which" in got
+    assert compiled("count(Query.odd) |> firewall([10.9.0.0/16]) |> udp(4242)").plans
+
+
+def test_what_a_pass_leaves_out_is_in_no_branch():
+    """A fork of which one branch did what the other does is a chain."""
+    built = compiled("fork { firewall([10.0.0.0/8]) | firewall([10.1.0.0/16]) } |> udp(4242)")
+    assert list(active(built)) == ["firewall.packet"]
+
+
 SWAPS = """
 chunnel mask(by: u8) {
   place: endpoint; needs both ends;

@@ -24,8 +24,8 @@ class ProfileModel(CostModel):
     """A price for the hook, and one for each step, look-up, store, checksum and primitive: additive latency.
 
     The figure `NAME` is in ns; beside it there may be `NAME-bytes`, in ns/byte. A figure of the section `KIND-HOOK`,
-    such as `kernel-egress`, comes before that of the section `KIND`. Of a kind that the profile has no section for,
-    such as a host's kernel, the figures are those of the kind's own profile.
+    such as `kernel-egress`, comes before that of the section `KIND`. A host's profile need not have
+    those of its kernel: they are then the usual ones.
     """
 
     defaults: ClassVar[dict[str, str]] = {
@@ -49,7 +49,7 @@ class ProfileModel(CostModel):
         if name is None:
             return None
         profile = load_profile(name)
-        if OFFLOAD not in sections and not any(profile.has(section) for section in sections):
+        if device.kind == "kernel" and not any(profile.has(section) for section in sections):
             profile = load_profile(self.defaults[device.kind])
         total = Nanoseconds(0)
         for item, count in items:

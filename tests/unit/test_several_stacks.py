@@ -22,10 +22,13 @@ RUNS = "run other.server on h1; run other.client on c1; policy { prefer shard on
 CLIENT, HOST = (0x0A000009, 5555), 0x0A000001
 
 
-def both(port: int = 5353, response: str = "", backwards: str = "udp(4242)"):
+def both(port: int = 5353, response: str = "", backwards: str = "udp(4242)", policy: str = ""):
     more = OTHER.replace("PORT", str(port)).replace("RESPONSE", response)
     return compiled(
-        "shard(key = Query.wide, shards = [a, c]) |> udp(4242)", response=backwards, more=more, site=SITE + RUNS
+        "shard(key = Query.wide, shards = [a, c]) |> udp(4242)",
+        response=backwards,
+        more=more,
+        site=SITE + RUNS + policy,
     )
 
 
@@ -59,7 +62,8 @@ def test_replies_of_both_are_undone_by_one_program():
 
 def test_a_path_op_of_a_response_sees_its_own_stack_only():
     """`tag` of the one stack's response leaves the other's replies alone."""
-    machine = Machine(program(both(response="tag(where = ipv4.dscp, mark = 7) |>"), "egress"))
+    tagged = both(response="tag(where = ipv4.dscp, mark = 7) |>", policy="policy { prefer tag on [kernel(h1)]; }")
+    machine = Machine(program(tagged, "egress"))
     marks = [machine.run(frame((HOST, port), CLIENT, b"answer")).data[15] >> 2 for port in (9101, 9001, 7777)]
     assert marks == [7, 0, 0]
 

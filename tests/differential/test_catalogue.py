@@ -1,0 +1,102 @@
+"""The catalogue of real chains: each is planned as expected, and what it becomes holds under `bertha verify`."""
+
+import json
+import re
+import shlex
+from shutil import which
+
+import pytest
+from bmv2 import compile_p4
+from catalogue import CHAINS, FOLDER, NAMES, built
+from project import ROOT
+
+from bertha_ir import api, artifact
+from bertha_ir.cli.main import main
+
+P4C = which("p4c-bm2-ss")
+GOLDEN = ROOT / "tests" / "golden" / "plans"
+
+
+def commands(text):
+    """The lines of a document's blocks for the shell."""
+    return [line for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+
+
+def plan(name):
+    """The command that a chain's page shows."""
+    (command,) = commands((FOLDER / name / "README.md").read_text())
+    chain = f"examples/catalogue/{name}"
+    assert command == f"bertha plan {chain}/{name}.chunnel --site {chain}/site.chunnel"
+    return shlex.split(command)[1:]
+
+
+def reduced(data):
+    """What matters of a plan as JSON: where ops run, in which order messages meet them, and which links are crossed."""
+    runs = {f"{b['direction']}.{b['op']}": f"{b['device']} {b['backend']}" for b in data["bindings"] if b["active"]}
+    orders = {order["direction"]: order["ops"] for order in data["orders"]}
+    crossings = [f"{c['direction']}: {c['a']} - {c['b']} ({c['kind']})" for c in data["crossings"]]
+    return {"path": data["path"], "runs": runs, "orders": orders, "crossings": crossings}
+
+
+def expected(path, text, *, update):
+    """Compare with a file, or write it."""
+    if update:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == text
+
+
+def test_the_catalogue_is_whole():
+    """At least a dozen chains of 7 to 30 lines; no plan is kept of a chain that is gone; the table has each of them."""
+    assert len(NAMES) >= 12
+    for folder in CHAINS:
+        assert 7 <= len((folder / f"{folder.name}.chunnel").read_text().splitlines()) <= 30, folder
+    assert {p.name.partition(".")[0] for p in GOLDEN.iterdir()} == set(NAMES)
+    rows = re.findall(
+        r"^\| \[.*\]\((\w+)/README.md\) \| .+ \| `(.*)` \|$", (FOLDER / "README.md").read_text(), re.MULTILINE
+    )
+    assert rows == [(name, f"examples/catalogue/{name}/{name}.chunnel") for name in NAMES]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_plans_are_the_expected_ones(name, update_golden, monkeypatch, capsys):
+    """What the page's command prints; and, whatever it prints, what runs where. `--update-golden` writes both."""
+    monkeypatch.chdir(ROOT)
+    assert main(plan(name)) == 0
+    expected(GOLDEN / f"{name}.txt", capsys.readouterr().out, update=update_golden)
+    (made,) = built(name).plans
+    data = json.loads(json.dumps(api.plan_data(made)))
+    expected(GOLDEN / f"{name}.json", json.dumps(reduced(data), indent=2) + "\n", update=update_golden)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_artifacts_hold(name, tmp_path, capsys):
+    """Nothing is refuted or left open, and messages of the chain were tried."""
+    artifact.write(api.artifact(built(name)), tmp_path / "out")
+    assert main(["verify", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"^holds +messages +\w+: \d+ requests", said, re.MULTILINE)
+
+
+@pytest.mark.p4
+@pytest.mark.skipif(P4C is None, reason="not on PATH: p4c-bm2-ss")
+@pytest.mark.parametrize("name", [f.name for f in CHAINS if ": switch" in (f / "site.chunnel").read_text()])
+def test_p4_compiles(name, tmp_path):
+    """Each program of a switch, those that stand by, too, without a warning."""
+    files = {path: body for path, body in api.artifact(built(name)).items() if path.endswith(".p4")}
+    assert files
+    for path, body in files.items():
+        source = tmp_path / path.rpartition("/")[2]
+        source.write_bytes(body)
+        compile_p4(source)
+
+
+def test_commands_of_the_table_run(monkeypatch, tmp_path, capsys):
+    """One after another, as they stand there."""
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    shown = commands((FOLDER / "README.md").read_text())
+    assert [line.split()[1] for line in shown] == ["plan", "compile", "verify"]
+    for line in shown:
+        assert main(shlex.split(line)[1:]) == 0
+    assert "refuted" not in capsys.readouterr().out

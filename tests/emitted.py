@@ -7,8 +7,10 @@ from importlib.util import module_from_spec, spec_from_loader
 
 from bertha_ir.backends.base import Unit
 from bertha_ir.backends.python.target import PythonBackend
+from bertha_ir.expr import Secret
 from bertha_ir.interpreter.program import Machine
 from bertha_ir.runtime import primitives
+from bertha_ir.walk import walk
 
 SECRET = bytes(range(32))
 WIDTHS = {"now": 64, "random": 32, "nonce": 96}
@@ -52,7 +54,7 @@ class Pair:
         self.program = program
         self.text = source(program, messages)
         self.module = imported(self.text)
-        secrets = {"key": SECRET}
+        secrets = {node.name: SECRET for node in walk(program.blocks) if isinstance(node, Secret)}
         self.machine = Machine(program, Inputs(), {m.name: m for m in messages}, secrets)
         inputs = Inputs()
         for name in ("now", "random", "nonce"):

@@ -56,14 +56,14 @@ class Pair:
         self.module = imported(self.text)
         secrets = {node.name: SECRET for node in walk(program.blocks) if isinstance(node, Secret)}
         self.machine = Machine(program, Inputs(), {m.name: m for m in messages}, secrets)
-        inputs = Inputs()
-        for name in ("now", "random", "nonce"):
-            monkeypatch.setattr(primitives, name, lambda name=name: inputs(name))
+        self.inputs, self.monkeypatch = Inputs(), monkeypatch
         if hasattr(self.module, "SECRETS"):
             self.module.SECRETS.update(secrets)
 
     def run(self, data=b"", src=(0, 0), dst=(0, 0), value=None):
-        """Give both the same packet."""
+        """Give both the same packet, and the same time and chance: those of this program, of several that run."""
+        for name in ("now", "random", "nonce"):
+            self.monkeypatch.setattr(primitives, name, lambda name=name: self.inputs(name))
         expected = self.machine.run(data, src, dst, value)
         match self.program.root:
             case "frame" | "datagram":

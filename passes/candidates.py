@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from bertha_ir import expr as e
+from bertha_ir import stmt as s
 from bertha_ir.cost_models.base import Cost
 from bertha_ir.cost_models.units import Nanoseconds
 from bertha_ir.passes.costs import MESSAGE_BYTES, Prices
 from bertha_ir.passes.destinations import addresses, rewrites
 from bertha_ir.passes.layout import fields_read, network_headers, visible
 from bertha_ir.passes.lowering.program import datagram_program, frame_part, merge
+from bertha_ir.passes.lowering.wire import MAX_WORD
 from bertha_ir.passes.streams import in_segments
 from bertha_ir.plan import Refusal
+from bertha_ir.types import bit_width
 from bertha_ir.walk import walk
 
 if TYPE_CHECKING:
@@ -123,6 +126,7 @@ class Sites:
             in_segments(op, self.graph, stop, self.specification)
             or _moves(op, self.graph, self.grounds)
             or _sees(op, self.graph, stop, self.specification)
+            or _too_wide(op, stop)
             or policy_of(op, stop, self.specification)
             or _position(self.graph, stop)
             or _recognizes(op, self.graph, stop)
@@ -157,6 +161,18 @@ def _sees(op: Op, graph: Graph, stop: Stop, specification: Specification) -> str
                 return f"a process does not see the header `{field.header}`"
         elif not visible(field.header, layout):
             return f"`{field.header}.{field.name}` cannot be read on the wire"
+    return None
+
+
+def _too_wide(op: Op, stop: Stop) -> str | None:
+    """Return which field is too long to be written where checksums must be kept right."""
+    if stop.kind == "host":
+        return None
+    for node in walk(op.body):
+        if isinstance(node, s.Assign) and isinstance(node.target, e.Field):
+            width = bit_width(node.target.type)
+            if width is not None and width > MAX_WORD:
+                return f"it writes `{node.target.header}.{node.target.name}`, of {width // 8} bytes, under a checksum"
     return None
 
 

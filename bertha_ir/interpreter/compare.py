@@ -240,7 +240,7 @@ class _Comparison:
 
     def _sending(self, way: _Way) -> Sending:
         chance = self.chance
-        src, dst = self._ends(way.graph)
+        src, dst = self._ends(way)
         framing = chance.rng.choice(way.framings) if way.framings else None
         payload, value = b"", None
         if way.record is not None:
@@ -251,14 +251,23 @@ class _Comparison:
         padding = chance.rng.randrange(PADDING) if chance.some(0.2) and framing is not None else 0
         return Sending(payload, value, src, dst, framing, given, padding, not chance.some(0.1))
 
-    def _ends(self, graph: Graph) -> tuple[Endpoint, Endpoint]:
-        """Return where a message comes from and goes to: the service is one of them, if it is known."""
+    def _ends(self, way: _Way) -> tuple[Endpoint, Endpoint]:
+        """Return where a message comes from and goes to: the service is one of them, if it is known.
+
+        The other is at no address of the service where a switch is between them: what goes from a host to itself does
+        not pass there.
+        """
+        graph = way.graph
         address, port = self.subject.plan.service or (None, None)
         there = (
             self.chance.number(32) if address is None else address,
             self.chance.number(16) if port is None else port,
         )
         here = self.chance.endpoint()
+        undone = [x.match for g in self.graphs for o in g.ops if o.undoes for t in o.tables for x in t.entries]
+        inside = {address, *(ip for ip, *_ in undone)}
+        while here[0] in inside and any(p.hook == "pipeline" for p in way.both.placed.frames):
+            here = (self.chance.number(32), here[1])
         if graph.direction == "request":
             return here, there
         undone = [x.match for o in graph.ops if o.undoes for t in o.tables for x in t.entries]

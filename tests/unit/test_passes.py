@@ -219,7 +219,12 @@ POLICY = "policy { prefer tag on [kernel(h1)]; prefer count on [kernel(h1)]; pre
 
 def active(build: api.Compiled) -> dict[str, str]:
     """Where the path's ops of requests run."""
-    return {b.op: b.device for b in build.plans[0].bindings if b.active and b.op.endswith(".packet")}
+    return active_of(build.plans[0])
+
+
+def active_of(plan) -> dict[str, str]:
+    """Where the path's ops of requests run."""
+    return {b.op: b.device for b in plan.bindings if b.active and b.op.endswith(".packet")}
 
 
 def test_ops_trade_places_where_policy_is_then_kept_and_it_is_proved():
@@ -228,6 +233,16 @@ def test_ops_trade_places_where_policy_is_then_kept_and_it_is_proved():
     assert active(built) == {"tag.packet": "kernel(h1)", "firewall.packet": "tor"}
     assert "request: tag.packet after firewall.packet" in {entry.rewrite for entry in built.plans[0].ledger}
     assert [o.id for o in graph(built, "undo").chain()][:2] == ["tag.packet", "firewall.packet"]
+
+
+def test_a_field_too_long_for_a_checksum_is_written_in_a_process():
+    """Bytes that no word holds: each device that sees frames says so, and none fails."""
+    more = """message W over udp { key: u16; wide: bytes[32]; }
+    chunnel w() { place: path; state v: map[u16 -> bytes[32]; 256]; on packet(m) { m.W.wide = v[m.W.key]; } }"""
+    (plan,) = compiled("w |> udp(4242)", more=more).plans
+    assert active_of(plan) == {"w.packet": "h1"}
+    reasons = {r.device: r.reason for r in plan.refusals}
+    assert reasons["tor"] == "it writes `W.wide`, of 32 bytes, under a checksum"
 
 
 def test_branches_of_a_fork_are_independent_or_refused():

@@ -42,7 +42,7 @@ class Undo(Pass):
             if graph.direction == "request" and back is not None:
                 for op in graph.chain():
                     back = _with_undo(op, graph, back, collector)
-                graphs[graph.stack, "response"] = back
+                graphs[graph.stack, "response"] = _in_reverse(back, graph)
         collector.check()
         return evolve(module, graphs=tuple(graphs[g.stack, g.direction] for g in module.graphs))
 
@@ -82,6 +82,20 @@ def _undo_op(op: Op, graph: Graph, targets: tuple[Endpoint, ...], service: Endpo
         f"{op.instance}.undo", op.instance, op.chunnel, "packet", "path", "path", body, (table,),
         derived_from=op.id, span=op.span,
     )  # fmt: skip
+
+
+def _in_reverse(back: Graph, graph: Graph) -> Graph:
+    """Return a response whose ops that belong to ops of the request come in the opposite order, as replies meet the
+    devices that requests have passed.
+    """
+    order = [op.id for op in graph.chain()]
+    chain = back.chain()
+    turned = iter(
+        sorted((o for o in chain if o.derived_from in order), key=lambda o: -order.index(o.derived_from or ""))
+    )
+    ops = tuple(next(turned) if o.derived_from in order else o for o in chain)
+    layouts = (*(back.into(o.id) for o in chain), back.edges[-1].layout)
+    return back if ops == chain else evolve(back, ops=ops, edges=connect(ops, layouts))
 
 
 def _insert(graph: Graph, op: Op) -> Graph:

@@ -5,6 +5,7 @@ from compiling import SITE, compiled
 from frames import frame
 
 from bertha_ir.diagnostics import BerthaError
+from bertha_ir.interpreter.compare import Subject, compare
 from bertha_ir.interpreter.program import Machine
 
 SMALL_CACHE = """
@@ -49,3 +50,15 @@ def test_a_kernel_cannot_yet():
     with pytest.raises(BerthaError) as caught:
         compiled(REQUEST, more=SMALL_CACHE, site=SITE + "policy { deny small on tor; }")
     assert "the two directions are two programs" in str(caught.value)
+
+
+def test_replies_meet_what_requests_have_met_the_other_way_round():
+    """Behind a switch that answers, a kernel steers: a reply gets the service's address back before the switch sees it."""
+    built = compiled(
+        REQUEST.replace("|> udp", "|> shard(key = Ask.key, shards = [a, c]) |> udp"), more=SMALL_CACHE,
+        site=SITE + "policy { prefer shard on [kernel(h1)]; prefer small on [tor]; }",
+    )  # fmt: skip
+    (response,) = (o.ops for o in built.plans[0].orders if o.direction == "response")
+    assert [op for op in response if not op.startswith("udp")] == ["shard.undo", "small.reply"]
+    messages = {m.name: m for m in built.specification.messages}
+    assert compare(Subject(built.plans[0], built.graphs, built.programs, messages), count=1500).difference is None

@@ -24,6 +24,15 @@ def rewrites(body: s.Body) -> tuple[e.Expr, ...]:
     )
 
 
+def sources(body: s.Body) -> bool:
+    """Whether a body gives a message another source, or a part of one."""
+    return any(
+        isinstance(n, s.Assign)
+        and (n.target == e.Address("src") or (isinstance(n.target, e.Part) and n.target.of == e.Address("src")))
+        for n in walk(body)
+    )
+
+
 def possible(value: e.Expr, op: Op) -> set[Endpoint] | None:
     """Return every endpoint that an expression can have as its value, or None when they are not known."""
     tables = {t.name: t for t in op.tables}

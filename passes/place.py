@@ -12,7 +12,7 @@ from bertha_ir.diagnostics import Collector
 from bertha_ir.passes.base import Module, Pass
 from bertha_ir.passes.candidates import Sites, ledger_of
 from bertha_ir.passes.costs import MESSAGE_BYTES
-from bertha_ir.passes.destinations import addresses
+from bertha_ir.passes.destinations import addresses, sources
 from bertha_ir.passes.grounds import Grounds
 from bertha_ir.passes.guarantees import check_demands
 from bertha_ir.passes.outline import outline
@@ -184,6 +184,12 @@ def _forwarding(graphs: tuple[Graph, ...], bindings: list[Binding]) -> tuple[Ass
             if others:
                 hosts = ", ".join(str(IPv4Address(ip)) for ip in others)
                 notes.append(f"{binding.device} forwards what {binding.op} sends to {hosts} (net.ipv4.ip_forward)")
+        if graph.direction == "request" and len(graphs) > 1:
+            notes += [
+                f"somebody gives replies to what {op.id} sends their destination back: no op does"
+                for op in path_ops(graph)
+                if sources(op.body)
+            ]
     return tuple(Assumption(note, "compiler", "behaviour") for note in notes)
 
 

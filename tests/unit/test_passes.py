@@ -245,6 +245,14 @@ def test_a_field_too_long_for_a_checksum_is_written_in_a_process():
     assert reasons["tor"] == "it writes `W.wide`, of 32 bytes, under a checksum"
 
 
+def test_nobody_translates_replies_back():
+    """Where there are replies, what gives requests another source says so; without them there is nothing to say."""
+    both = compiled("nat(outside = 10.0.0.77) |> udp(4242)").plans[0].assumptions
+    assert ["somebody gives replies to what nat.packet sends their destination back: no op does"] == [
+        a.text for a in both if a.about == "behaviour" and "nat" in a.text
+    ]
+
+
 def test_branches_of_a_fork_are_independent_or_refused():
     """Two marks in different fields may run in any order, here on two devices; a counter beside a filter may not."""
     marks = "fork { tag(Query.kind, 1) | firewall([10.9.0.0/16]) |> tag(Query.odd, 2) } |> udp(4242)"

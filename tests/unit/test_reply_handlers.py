@@ -53,7 +53,7 @@ def test_a_kernel_cannot_yet():
 
 
 def test_replies_meet_what_requests_have_met_the_other_way_round():
-    """Behind a switch that answers, a kernel steers: a reply gets the service's address back before the switch sees it."""
+    """Behind a switch that answers, a kernel steers: a reply has the service's address when the switch sees it."""
     built = compiled(
         REQUEST.replace("|> udp", "|> shard(key = Ask.key, shards = [a, c]) |> udp"), more=SMALL_CACHE,
         site=SITE + "policy { prefer shard on [kernel(h1)]; prefer small on [tor]; }",

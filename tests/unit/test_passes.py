@@ -248,8 +248,8 @@ def test_a_field_too_long_for_a_checksum_is_written_in_a_process():
 def test_nobody_translates_replies_back():
     """Where there are replies, what gives requests another source says so; without them there is nothing to say."""
     both = compiled("nat(outside = 10.0.0.77) |> udp(4242)").plans[0].assumptions
-    assert ["somebody gives replies to what nat.packet sends their destination back: no op does"] == [
-        a.text for a in both if a.about == "behaviour" and "nat" in a.text
+    assert [a.text for a in both if a.about == "behaviour" and "nat" in a.text] == [
+        "somebody gives replies to what nat.packet sends their destination back: no op does"
     ]
 
 

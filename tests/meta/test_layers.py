@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from project import MAPPED, ROOT, SOURCES, module_name, parsed, shown
 
-OUTER = (*MAPPED, "api", "audit", "cli", "runtime")
+OUTER = (*MAPPED, "api", "audit", "cli", "report", "runtime")
 # The leaf imports nothing of ours, so the interpreter and a deployed program can share it.
 NAMED = {
     "runtime.primitives": "leaf",
@@ -30,10 +30,11 @@ MAY_IMPORT = {
     "calibration": {"core", "leaf", "runtime", *MAPPED, "cost vocabulary", "api", "calibration"},
     # It prints an artifact again through the API, and derives its ledger again by the passes themselves.
     "audit": {"core", *MAPPED, "cost vocabulary", "api", "audit"},
-    "cli": {"core", *MAPPED, "cost vocabulary", "calibration", "api", "audit", "cli"},
+    "report": {"core", "report"},
+    "cli": {"core", *MAPPED, "cost vocabulary", "calibration", "api", "audit", "report", "cli"},
 }
 HEAVY = {"lark", "z3", "ortools", "networkx", "rich", "cryptography", "zstandard", "finsy"}
-COMPILER = {f"bertha_ir.{name}" for name in (*MAPPED, "api", "audit", "cli")}
+COMPILER = {f"bertha_ir.{name}" for name in (*MAPPED, "api", "audit", "cli", "report")}
 
 
 def layer(module: str) -> str:

@@ -228,29 +228,6 @@ def test_compile_does_not_replace_other_folders(tmp_path: Path, capsys: pytest.C
 
 
 @pytest.mark.usefixtures("built")
-def test_plan_says_what_runs_where_and_why(capsys: pytest.CaptureFixture[str]) -> None:
-    """The plan's text has its bindings, refusals, rewrites, cost with unit, assumptions and id."""
-    assert main(["plan", "f"]) == 0
-    assert capsys.readouterr().out == (
-        "stack kv: client on c1, server on h1, at 10.0.0.1:4242\n"
-        "  path: c1 - tor - h1\n"
-        "  request:\n"
-        "    shard.packet  runs     kernel(h1)  ebpf ingress  80 ns    first\n"
-        "    shard.packet  standby  tor         p4 pipeline   unknown  second\n"
-        "  refused:\n"
-        "    shard.packet  c1  is no device of the path\n"
-        "  rewritten:\n"
-        "    undo  proved  by effects  shard.packet\n"
-        "  latency of a request of 64 bytes: 1.58 µs by `profile`\n"
-        "  assumed: messages have 64 bytes\n"
-        f"  id: {PLAN.id}\n"
-    )
-    assert main(["plan", "f", "--json"]) == 0
-    answer = json.loads(capsys.readouterr().out)
-    assert (answer["schema"], answer["plans"][0]["id"], answer["plans"][0]["latency_ns"]) == (1, PLAN.id, 1580.0)
-
-
-@pytest.mark.usefixtures("built")
 def test_ir_prints_what_parses_back(capsys: pytest.CaptureFixture[str]) -> None:
     """The text of each stage parses back to the stage's value; a pass that did not run is wrong usage."""
     for arguments, value in (

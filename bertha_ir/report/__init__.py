@@ -1,0 +1,1 @@
+"""A plan, explained: as text, as drawings and as a page, and what another site would make of it."""

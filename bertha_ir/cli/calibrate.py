@@ -27,7 +27,7 @@ def run(parsed: argparse.Namespace) -> int:
     """Measure, and write the profile to a file or to standard output; say what could not be measured."""
     if parsed.out is not None:
         check_writable(parsed.out)
-    with progress("measuring", steps()) as step:
+    with progress("measuring", steps(quick=parsed.quick)) as step:
         made = calibrate(quick=parsed.quick, progress=step)
     text = toml(made.profile, ABOUT)
     if parsed.out is not None:

@@ -29,7 +29,7 @@ class Effort:
     rounds: int
 
 
-FULL, QUICK = Effort(100_000, 40), Effort(20_000, 8)
+FULL, QUICK = Effort(100_000, 25), Effort(20_000, 8)
 
 
 def missing() -> tuple[str, ...]:

@@ -49,6 +49,7 @@ PARSER = (
 )
 KEY = SOURCE
 MODES: tuple[Literal["set", "add"], ...] = ("set", "add")
+STEPS = (("+", 0x1B3), (">>", 3), ("&", 0xFFFFFF), ("|", 0x10))
 TRUE = e.Const(value=True, type=BOOL)
 
 
@@ -138,12 +139,15 @@ def _guard() -> e.Expr:
     return result
 
 
-def _chain(name: str, op: str, by: int, count: int) -> Made:
-    """Return `count` operations, each on the result of the one before and a field, so that none can be left out."""
+def _chain(name: str, operations: tuple[tuple[str, int], ...], count: int) -> Made:
+    """Return `count` operations, in turn, each on the result of the one before and a field, so that none can be left
+    out.
+    """
     value: e.Expr = word("a0")
     body: list[s.Stmt] = []
     for i in range(count):
         value = e.Binary("^", value, word(f"a{1 + i % 4}"))
+        op, by = operations[i % len(operations)]
         value = e.Binary(op, value, e.Const(by, U64))
         body.append(s.Let(f"v{i}", value))
         value = e.Local(f"v{i}", U64)
@@ -153,9 +157,11 @@ def _chain(name: str, op: str, by: int, count: int) -> Made:
 def _everywhere() -> Iterator[Made]:
     """Yield what runs at every hook."""
     yield Made("a store", (s.Assign(OUT, e.Const(1, U64)),))
-    yield from (_chain("steps", "+", 0x1B3, n) for n in (4, 16, 64))
-    yield from (_chain("multiplications", "*", 0x100000001B3, n) for n in (8, 32))
-    yield from (_chain("divisions", "%", 1000003, n) for n in (2, 8))
+    yield Made("a store of 16 bits", (s.Assign(word("c7"), e.Const(1, U16)),))
+    yield Made("a store of 8 bits", (s.Assign(word("d7"), e.Const(1, U8)),))
+    yield from (_chain("steps", STEPS, n) for n in (4, 16, 64))
+    yield from (_chain("multiplications", (("*", 0x100000001B3),), n) for n in (8, 32))
+    yield from (_chain("divisions", (("%", 1000003),), n) for n in (2, 8))
     yield from (_moves(n) for n in (4, 16))
     yield from (_branches(n) for n in (4, 16))
     yield from (_reads(n) for n in (8, 24))

@@ -37,7 +37,7 @@ class Effort:
     rounds: int
 
 
-FULL, QUICK = Effort(4_000_000, 25), Effort(1_000_000, 7)
+FULL, QUICK = Effort(4_000_000, 15), Effort(1_000_000, 7)
 
 
 def time_of(call: Callable[[], object], effort: Effort) -> float:

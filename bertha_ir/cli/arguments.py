@@ -173,10 +173,25 @@ def _schedule(commands: Commands) -> None:
 
 
 def _plan(commands: Commands) -> None:
-    example = "bertha plan examples/kv_shard/kv.chunnel --site examples/kv_shard/site.chunnel"
-    _building(
-        _command(commands, "plan", "say what would run where, why, and at what cost", example, f"{example} --json")
+    common = "bertha plan examples/kv_shard/kv.chunnel --site examples/kv_shard/site.chunnel"
+    parser = _command(
+        commands,
+        "plan",
+        "say what would run where, why, and at what cost",
+        common,
+        f"{common} --json",
+        f"{common} --svg plan.svg --dot plan.dot",
     )
+    _building(parser)
+    parser.add_argument("--svg", metavar="FILE", type=_file, help="a drawing, too: as written above as planned")
+    parser.add_argument("--dot", metavar="FILE", type=_file, help="the same as a graph for Graphviz")
+
+
+def _file(text: str) -> Path:
+    if not text:
+        msg = "the file's name is empty"
+        raise argparse.ArgumentTypeError(msg)
+    return Path(text)
 
 
 def _ir(commands: Commands) -> None:

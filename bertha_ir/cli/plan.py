@@ -10,25 +10,54 @@ from typing import TYPE_CHECKING
 from bertha_ir import api
 from bertha_ir.cli.building import build
 from bertha_ir.cli.output import say_json
-from bertha_ir.cli.status import DONE
+from bertha_ir.cli.status import DONE, UsageError
 from bertha_ir.cli.stream import say
 from bertha_ir.diagnostics.render import wants_colour
+from bertha_ir.report import files
 from bertha_ir.report.data import explained
+from bertha_ir.report.dot import dot
+from bertha_ir.report.svg import svg
 from bertha_ir.report.text import EIGHTHS, PLAIN, WIDTH, Style, text_of
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from bertha_ir.plan import Plan
+
+HINT = "name a file of its own, in a folder that there is"
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Print the plan of each stack."""
+    drawn = _asked(parsed)
     plans = build(parsed, "placed", "a plan").plans
+    _write({path: draw(plans) for path, draw in drawn.items()})
     if parsed.json:
         say_json(ok=True, plans=[{**api.plan_data(plan), "explained": explained(plan)} for plan in plans])
     else:
         style = _style()
         say("\n".join(text_of(plan, style) for plan in plans))
     return DONE
+
+
+def _asked(parsed: argparse.Namespace) -> dict[Path, Callable[[Sequence[Plan]], str]]:
+    """Return the files to write, and what makes each. Raises `UsageError` for those that cannot be written."""
+    found = {path: draw for path, draw in ((parsed.svg, svg), (parsed.dot, dot)) if path is not None}
+    named = [path for path in (parsed.svg, parsed.dot) if path is not None]
+    try:
+        files.check(named, [*parsed.files, *parsed.site])
+    except files.UnwritableError as error:
+        raise UsageError(str(error), HINT) from error
+    return found
+
+
+def _write(made: dict[Path, str]) -> None:
+    try:
+        files.write(made)
+    except files.UnwritableError as error:
+        raise UsageError(str(error), HINT) from error
 
 
 def _style() -> Style:

@@ -180,11 +180,12 @@ def _plan(commands: Commands) -> None:
         "say what would run where, why, and at what cost",
         common,
         f"{common} --json",
-        f"{common} --svg plan.svg --dot plan.dot",
+        f"{common} --html plan.html --svg plan.svg --dot plan.dot",
     )
     _building(parser)
     parser.add_argument("--svg", metavar="FILE", type=_file, help="a drawing, too: as written above as planned")
     parser.add_argument("--dot", metavar="FILE", type=_file, help="the same as a graph for Graphviz")
+    parser.add_argument("--html", metavar="FILE", type=_file, help="all of it as one page that needs nothing else")
 
 
 def _file(text: str) -> Path:

@@ -16,6 +16,7 @@ from bertha_ir.diagnostics.render import wants_colour
 from bertha_ir.report import files
 from bertha_ir.report.data import explained
 from bertha_ir.report.dot import dot
+from bertha_ir.report.html import html
 from bertha_ir.report.svg import svg
 from bertha_ir.report.text import EIGHTHS, PLAIN, WIDTH, Style, text_of
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bertha_ir.plan import Plan
+
+    Draw = Callable[[Sequence[Plan]], str]
 
 HINT = "name a file of its own, in a folder that there is"
 
@@ -42,15 +45,15 @@ def run(parsed: argparse.Namespace) -> int:
     return DONE
 
 
-def _asked(parsed: argparse.Namespace) -> dict[Path, Callable[[Sequence[Plan]], str]]:
+def _asked(parsed: argparse.Namespace) -> dict[Path, Draw]:
     """Return the files to write, and what makes each. Raises `UsageError` for those that cannot be written."""
-    found = {path: draw for path, draw in ((parsed.svg, svg), (parsed.dot, dot)) if path is not None}
-    named = [path for path in (parsed.svg, parsed.dot) if path is not None]
+    options: tuple[tuple[Path | None, Draw], ...] = ((parsed.svg, svg), (parsed.dot, dot), (parsed.html, html))
+    named = [(path, draw) for path, draw in options if path is not None]
     try:
-        files.check(named, [*parsed.files, *parsed.site])
+        files.check([path for path, _ in named], [*parsed.files, *parsed.site])
     except files.UnwritableError as error:
         raise UsageError(str(error), HINT) from error
-    return found
+    return dict(named)
 
 
 def _write(made: dict[Path, str]) -> None:

@@ -144,8 +144,8 @@ def _row(step: Step, longest: float, style: Style) -> tuple[str, ...]:
     costs = (time(step.latency_ns), percent(step.share), *bars)
     if isinstance(step, Hop):
         return "", f"→ {step.b}", step.kind, *costs, ""
-    how, why = (_how(step.binding), step.binding.reason) if step.binding else ("", "")
-    return step.op, step.device, how, *costs, why
+    kind, why = (how(step.binding), step.binding.reason) if step.binding else ("", "")
+    return step.op, step.device, kind, *costs, why
 
 
 def bar(share: float | None, longest: float, signs: str) -> str:
@@ -157,7 +157,8 @@ def bar(share: float | None, longest: float, signs: str) -> str:
     return signs[-1] * full + (signs[rest - 1] if rest else "")
 
 
-def _how(binding: Binding) -> str:
+def how(binding: Binding) -> str:
+    """Return what runs an op: an offload, or a backend's program and where in the device it is."""
     if binding.implementation is not None:
         return f"offload {binding.implementation}"
     return f"{binding.backend} {binding.hook}"
@@ -167,7 +168,7 @@ def _standbys(plan: Plan, style: Style) -> str:
     text = ""
     for direction in DIRECTIONS:
         idle = [b for b in in_order(plan, direction) if not b.active]
-        rows = [(b.op, b.device, _how(b), time(b.latency_ns), b.reason) for b in idle]
+        rows = [(b.op, b.device, how(b), time(b.latency_ns), b.reason) for b in idle]
         text += _heading(f"standby, {direction}", style) + style.table(rows, "    ", {0: "faint"}) if rows else ""
     return text
 

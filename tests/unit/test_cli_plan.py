@@ -7,7 +7,7 @@ import sys
 import pytest
 from attrs import evolve
 from catalogue import NAMES, built
-from project import ROOT
+from explained import SLIDES
 
 from bertha_ir import api
 from bertha_ir.cli.main import main
@@ -16,8 +16,6 @@ from bertha_ir.report.journey import Hop, planned, written
 from bertha_ir.report.text import BAR, EIGHTHS, Style, bar, text_of
 from bertha_ir.spec import Site, Specification
 
-SLIDES = ROOT / "examples" / "slides_smartnic"
-FILES = [str(SLIDES / "web.chunnel"), str(SLIDES / "offloads.chunnel"), "--site", str(SLIDES / "site.chunnel")]
 PLAN = Plan(
     "kv",
     ("client", "server"),

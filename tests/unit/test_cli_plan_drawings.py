@@ -11,29 +11,16 @@ import pytest
 from attrs import evolve
 from catalogue import NAMES, built
 from compiling import examples
-from project import ROOT
+from explained import FILES, ODD, SLIDES
 
 from bertha_ir import api
 from bertha_ir.cli.main import main
-from bertha_ir.plan import Binding, Crossing, Outline, Plan
+from bertha_ir.plan import Plan
 from bertha_ir.report import files
 from bertha_ir.report.dot import dot
 from bertha_ir.report.svg import svg
 
-SLIDES = ROOT / "examples" / "slides_smartnic"
-FILES = [str(SLIDES / "web.chunnel"), str(SLIDES / "offloads.chunnel"), "--site", str(SLIDES / "site.chunnel")]
 SVG = "{http://www.w3.org/2000/svg}"
-HOSTILE = "</text><script>\"&\x1b'\\"
-ODD = Plan(
-    HOSTILE,
-    (HOSTILE, HOSTILE),
-    (None, None),
-    None,
-    (HOSTILE, HOSTILE),
-    (Binding(HOSTILE, "request", HOSTILE, "python", "process", active=True, reason=HOSTILE, latency_ns=None),),
-    crossings=(Crossing("request", HOSTILE, HOSTILE, HOSTILE),),
-    before=Outline(((f"request.{HOSTILE}", HOSTILE),), ((HOSTILE, 1),), None),
-)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from bertha_ir import expr, message, plan, program, spec, stack, stmt, text, typ
 from bertha_ir.diagnostics import BerthaError, Collector
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from bertha_ir.backends.base import Backend, Unit
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bertha_ir.plan import PlacedProgram, Plan
     from bertha_ir.program import DeviceProgram
     from bertha_ir.source import Span
-    from bertha_ir.spec import Specification
+    from bertha_ir.spec import Specification, Stack
     from bertha_ir.stack import Graph
 
 SCHEMA = 1
@@ -38,7 +38,8 @@ class Compiled:
     """The result of a compilation: plans, programs, and the value after each pass (`snapshots`: name, IR).
 
     `graphs`: the directions as written, before they are placed. `certificates`: the SMT-LIB texts that the plans'
-    ledgers name, by their sha256.
+    ledgers name, by their sha256. `alternatives`: for each way through a stack's selects that was not chosen and has a
+    plan, all of this with that way, in the order of `Plan.alternatives`.
     """
 
     specification: Specification
@@ -48,6 +49,7 @@ class Compiled:
     pipeline: str
     graphs: tuple[Graph, ...] = ()
     certificates: Mapping[str, str] = Factory(dict)
+    alternatives: tuple[Compiled, ...] = ()
 
 
 @frozen
@@ -98,12 +100,48 @@ def build(
     `stacks` limits the work to these; `pipeline` is a pipeline's text or name; `cost_model` a registered name or
     `path.py:Class`. Raises `BerthaError` with every diagnostic.
     """
+    from bertha_ir.frontend.load import load  # noqa: PLC0415  (each import on first use: start-up time)
+
+    return build_from(select(load(files), stacks), pipeline=pipeline, cost_model=cost_model, verify=verify)
+
+
+def build_from(
+    specification: Specification, *, pipeline: str | None = None, cost_model: str = "profile", verify: bool = True
+) -> Compiled:
+    """Compile a specification that was loaded, as `build` does; where programs are made, with every alternative that
+    negotiation may choose. Raises `BerthaError` with every diagnostic.
+    """
+    from bertha_ir.passes.select import taken  # noqa: PLC0415  (each import on first use: start-up time)
+
+    made = _built(specification, pipeline, cost_model, verify=verify)
+    branches = {p.stack: p.branches for p in made.plans}
+    chosen = tuple(taken(stack, branches.get(stack.name, ())) for stack in specification.stacks)
+    plain = tuple(evolve(stack, alternatives=()) for stack in chosen)
+    others = [
+        evolve(specification, stacks=tuple(way if s.name == placed.stack else s for s in plain))
+        for placed, way in _other_ways(made.plans, chosen)
+        if made.programs
+    ]
+    return evolve(
+        made,
+        specification=evolve(specification, stacks=chosen),
+        alternatives=tuple(_built(other, pipeline, cost_model, verify=verify) for other in others),
+    )
+
+
+def _other_ways(plans: Sequence[Plan], chosen: Sequence[Stack]) -> Iterator[tuple[Plan, Stack]]:
+    """Yield the ways through selects that were not chosen and have a plan, with the plan that has them beside it."""
+    stacks = {stack.name: stack for stack in chosen}
+    for placed in plans:
+        ways = {way.branches: way for way in stacks[placed.stack].alternatives}
+        yield from ((placed, ways[other.branches]) for other in placed.alternatives if other.plan is not None)
+
+
+def _built(specification: Specification, pipeline: str | None, cost_model: str, *, verify: bool) -> Compiled:
     from bertha_ir.cost_models import load as load_model  # noqa: PLC0415  (each import on first use: start-up time)
-    from bertha_ir.frontend.load import load  # noqa: PLC0415
     from bertha_ir.passes.base import Context, Module  # noqa: PLC0415
     from bertha_ir.passes.manager import parse_pipeline, run_pipeline  # noqa: PLC0415
 
-    specification = select(load(files), stacks)
     steps = parse_pipeline(pipeline or "default")
     snapshots: list[tuple[str, object]] = [("stack", specification)]
     graphs: list[tuple[Graph, ...]] = []
@@ -228,8 +266,21 @@ def artifact(compiled: Compiled) -> dict[str, bytes]:
     files |= {f"ir/{name}.ir": text.print_ir(stage).encode() for name, stage in stages.items()}
     files["plan.json"] = artifacts.to_json({"schema": SCHEMA, "plans": [plan_data(p) for p in compiled.plans]})
     stacks = {p.stack: _listed_stack(p, compiled.specification) for p in compiled.plans}
-    files["manifest.json"] = artifacts.manifest(plan_id(compiled.plans), stacks, programs, _offloads(compiled), files)
+    listed = []
+    for row, other in _alternatives(compiled):
+        listed.append(row)
+        files |= {f"{row.folder}/{name}": body for name, body in artifact(other).items()}
+    content = artifacts.Manifest(plan_id(compiled.plans), stacks, programs, _offloads(compiled), listed)
+    files["manifest.json"] = artifacts.manifest(content, files)
     return files
+
+
+def _alternatives(compiled: Compiled) -> Iterator[tuple[artifacts.ManifestAlternative, Compiled]]:
+    """Yield what the manifest says of each alternative, and the alternative. Folders are `select/STACK-NUMBER`."""
+    rows = [(p.stack, n, a) for p in compiled.plans for n, a in enumerate((a for a in p.alternatives if a.plan), 1)]
+    for (name, number, way), other in zip(rows, compiled.alternatives, strict=True):
+        folder = f"select/{name}-{number}"
+        yield artifacts.ManifestAlternative(name, way.branches, plan_id(other.plans), folder), other
 
 
 def plan_id(plans: tuple[Plan, ...]) -> str:

@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from attrs import asdict, frozen
+from attrs import Factory, asdict, frozen
 
 from bertha_ir import __version__
 from bertha_ir.codes import CH401OutputNotArtifact, CH402OutputUnwritable, CH403PathEscapes
@@ -81,30 +81,38 @@ class ManifestOffload:
     teardown: str | None
 
 
+@frozen
+class ManifestAlternative:
+    """An artifact within the artifact: all of it, with another way through a stack's selects, by the branches taken.
+    `plan`: its id; `folder`: where it is.
+    """
+
+    stack: str
+    branches: tuple[str, ...]
+    plan: str
+    folder: str
+
+
 def to_json(value: object) -> bytes:
     """Return deterministic JSON: sorted keys, two spaces, UTF-8, a newline at the end."""
     return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-def manifest(
-    plan: str,
-    stacks: Mapping[str, ManifestStack],
-    programs: Sequence[ManifestProgram],
-    offloads: Sequence[ManifestOffload],
-    files: Mapping[str, bytes],
-) -> bytes:
-    """Return the text of `manifest.json` (docs/json.md). `plan` is the plan's id; `files`, all files but this one."""
-    return to_json(
-        {
-            "schema": SCHEMA,
-            "bertha": __version__,
-            "plan": plan,
-            "stacks": {name: asdict(stack) for name, stack in stacks.items()},
-            "programs": [asdict(program) for program in programs],
-            "offloads": [asdict(offload) for offload in offloads],
-            "files": {path: hashlib.sha256(content).hexdigest() for path, content in files.items()},
-        }
-    )
+@frozen
+class Manifest:
+    """What a manifest says besides its files (docs/json.md). `plan` is the plan's id; `stacks` are by name."""
+
+    plan: str
+    stacks: Mapping[str, ManifestStack] = Factory(dict)
+    programs: Sequence[ManifestProgram] = ()
+    offloads: Sequence[ManifestOffload] = ()
+    alternatives: Sequence[ManifestAlternative] = ()
+
+
+def manifest(content: Manifest, files: Mapping[str, bytes]) -> bytes:
+    """Return the text of `manifest.json`. `files`: all files but this one."""
+    hashes = {path: hashlib.sha256(body).hexdigest() for path, body in files.items()}
+    return to_json({"schema": SCHEMA, "bertha": __version__, **asdict(content), "files": hashes})
 
 
 def write(files: Mapping[str, bytes], out: Path) -> None:

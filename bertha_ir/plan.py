@@ -103,10 +103,26 @@ class Outline:
 
 
 @frozen
+class Alternative:
+    """Another way through the branches of a stack's selects, which negotiation may choose instead.
+
+    `plan`: the id of its plan, and `latency_ns` what a request takes by it; None where there is none. `reason`: why it
+    was not chosen.
+    """
+
+    branches: tuple[str, ...]
+    reason: str
+    plan: str | None = None
+    latency_ns: float | None = None
+
+
+@frozen
 class Plan:
     """One stack, placed. `service` is (address, port) of the listening end, as far as the site tells.
 
     `before`: the stack as written, with each chunnel where it alone is cheapest, and no two of them in one program.
+    `branches`: those taken of the stack's selects. `objective`: what was made least, by the cost model: nanoseconds a
+    message, of both directions, or of the busiest device for throughput.
     """
 
     stack: str
@@ -125,6 +141,9 @@ class Plan:
     orders: tuple[Order, ...] = ()
     before: Outline | None = None
     mean_ns: float | None = None
+    objective: float | None = None
+    branches: tuple[str, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
 
     @property
     def id(self) -> str:

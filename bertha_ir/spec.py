@@ -175,13 +175,20 @@ class Direction:
 
 @frozen
 class Stack:
-    """What an application wants from its connection between two ends."""
+    """What an application wants from its connection between two ends.
+
+    Of a stack with `select`, each way through the branches is a stack. `branches` are those taken, as text with the
+    direction in front, `rank` is how many of them are not the preferred one, and `alternatives` has the other ways.
+    """
 
     name: str
     ends: tuple[str, str]
     directions: tuple[Direction, ...]
     requires: tuple[str, ...] = ()
     prefer: str = "latency"
+    branches: tuple[str, ...] = ()
+    rank: int = 0
+    alternatives: tuple[Stack, ...] = ()
     span: Span | None = field(default=None, eq=False, repr=False)
 
 

@@ -64,16 +64,25 @@ def use(span: Span, children: list[Any]) -> tree.Use:
 
 
 def direction(span: Span, children: list[Any]) -> tree.Direction:
-    """`name: use |> fork |> use;`."""
+    """`name: use |> fork |> select |> use;`."""
     name, *stages = children
-    uses = (use for s in stages for use in (s.branches if isinstance(s, tree.Fork) else ((s,),)))
-    forks = tuple(s for s in stages if isinstance(s, tree.Fork))
-    return tree.Direction(name, tuple(u for branch in uses for u in branch), forks, span)
+    return tree.Direction(name, tuple(stages), span)
 
 
 def fork(span: Span, children: list[Any]) -> tree.Fork:
     """`fork { chain | chain }`."""
     return tree.Fork(tuple(c for c in children if isinstance(c, tuple)), span)
+
+
+def select(span: Span, children: list[Any]) -> tree.Select:
+    """`select { chain | none prefer name }`."""
+    *branches, preferred = children
+    return tree.Select(tuple(c for c in branches if isinstance(c, tuple)), preferred, span)
+
+
+def none(_: Span, __: list[Any]) -> tuple[tree.Use, ...]:
+    """`none`: the branch without a chunnel."""
+    return ()
 
 
 def rule(span: Span, children: list[Any]) -> tree.Rule:
@@ -161,6 +170,8 @@ MAKERS: dict[str, Maker] = {
     "stack": stack,
     "direction": direction,
     "fork": fork,
+    "select": select,
+    "none": none,
     "chain": together,
     "use": use,
     "require": node(tree.Requires),

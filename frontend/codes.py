@@ -69,11 +69,10 @@ class CH006UnknownDeclaration(Code):
 class CH007NotYet(Code):
     """the language has this word, the compiler not yet.
 
-    What: `select` and `join` of a stack, and the declarations `site` and `library`, are reserved for parts of
-    the language that are still to come.
+    What: the declarations `site` and `library` are reserved for parts of the language that are still to come.
     Why: refusing is better than ignoring what was asked for.
-    Example: `request: select { a | b } |> udp(1);`
-    Fix: write one chain of chunnels per direction; devices and policy are declared without a word around them.
+    Example: `site lab { }`
+    Fix: declare devices, links and policy without a word around them.
     """
 
 
@@ -155,6 +154,16 @@ class CH015TooMany(Code):
     Why: a file of nothing but mistakes is most likely not what was meant, and checking the rest would take long.
     Example: a binary file that happens to be text.
     Fix: mend the mistakes that are shown, and run again.
+    """
+
+
+class CH016NotOfASite(Code):
+    """a declaration that a question about another site cannot hold.
+
+    What: `--what-if` was given an import, a message, an endpoint, a chunnel, a stack or a rule.
+    Why: the question is what the same stacks become on another site; with other stacks, two plans are not comparable.
+    Example: `bertha plan kv.chunnel --what-if 'stack kv(a, b) { request: udp(1); }'`
+    Fix: give devices, links, `run`, policies, implementations or workloads; for another stack, plan another file.
     """
 
 
@@ -604,12 +613,13 @@ class CH072BadDirection(Code):
 
 
 class CH073BadPreference(Code):
-    """a stack prefers an unknown objective.
+    """a stack prefers what is no objective, or a select what is no branch.
 
-    What: `prefer` takes `latency`, `throughput` or `cpu`, once.
-    Why: the planner minimizes exactly one.
+    What: `prefer` of a stack takes `latency`, `throughput` or `cpu`, once; that of a `select`, the chunnel with which
+    exactly one of its branches begins, or `none`.
+    Why: the planner minimizes exactly one objective, and tries exactly one branch first.
     Example: `prefer speed;`
-    Fix: use one of the four.
+    Fix: use one of the words that the help names.
     """
 
 
@@ -764,4 +774,14 @@ class CH089NotOnThePath(Code):
     Why: what one end does, the other undoes in the opposite order, so its chunnels lie in one row.
     Example: `fork { encrypt(secret("k")) | count(by = udp.src_port) } |> udp(4242)`
     Fix: move it in front of the fork or behind it.
+    """
+
+
+class CH090TooManyAlternatives(Code):
+    """a stack's selects have too many ways through them.
+
+    What: the branches of all its `select`s, multiplied, are more than 8.
+    Why: each way is a stack of its own, which is proved, planned and lowered.
+    Example: four times `select { a | b }` in one stack
+    Fix: leave branches out that no peer needs, or declare a second stack.
     """

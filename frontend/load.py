@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from attrs import define
 
 from bertha_ir.diagnostics import BerthaError, Collector, Diagnostic
+from bertha_ir.frontend.changes import changed
 from bertha_ir.frontend.chunnels import declare
 from bertha_ir.frontend.codes import CH015TooMany
 from bertha_ir.frontend.implementations import resolve_implementation
@@ -15,7 +16,7 @@ from bertha_ir.frontend.messages import resolve_messages
 from bertha_ir.frontend.names import Names
 from bertha_ir.frontend.rules import resolve_rule
 from bertha_ir.frontend.site import resolve_site
-from bertha_ir.frontend.sources import read_argument, read_files, read_library
+from bertha_ir.frontend.sources import read_argument, read_changes, read_files, read_library
 from bertha_ir.frontend.stacks import resolve_stack, resolve_uses
 from bertha_ir.frontend.workloads import resolve_workloads
 from bertha_ir.spec import Specification
@@ -53,13 +54,16 @@ class _Limited(Collector):
             raise _FullError
 
 
-def load(files: Sequence[Path]) -> Specification:
+def load(files: Sequence[Path], changes: Sequence[str] = ()) -> Specification:
     """Return the specification that the files, their imports and the standard library make together.
+
+    `changes`: declarations of a site that take the place of those of the files, or are added (see
+    `bertha_ir.frontend.changes`); they are the sources `argument 1`, `argument 2`.
 
     Raises:
         BerthaError: with every mistake of the run, in the order of files and places.
     """
-    return load_uses(files, ())[0]
+    return _load(files, (), changes)[0]
 
 
 def load_uses(files: Sequence[Path], texts: Sequence[str]) -> tuple[Specification, tuple[tuple[Instance, ...], ...]]:
@@ -70,9 +74,15 @@ def load_uses(files: Sequence[Path], texts: Sequence[str]) -> tuple[Specificatio
     Raises:
         BerthaError: with every mistake of the run; the texts are the sources `argument 1`, `argument 2`.
     """
+    return _load(files, texts, ())
+
+
+def _load(
+    files: Sequence[Path], texts: Sequence[str], changes: Sequence[str]
+) -> tuple[Specification, tuple[tuple[Instance, ...], ...]]:
     collector = _Limited()
     try:
-        loaded = _resolve(files, texts, collector)
+        loaded = _resolve(files, texts, changes, collector)
     except _FullError:
         last = max((d.span for d in collector.found if d.span), key=lambda s: s.start, default=None)
         Collector.add(
@@ -97,11 +107,12 @@ def library() -> tuple[Chunnel, ...]:
 
 
 def _resolve(
-    files: Sequence[Path], texts: Sequence[str], collector: Collector
+    files: Sequence[Path], texts: Sequence[str], changes: Sequence[str], collector: Collector
 ) -> tuple[Specification, tuple[tuple[Instance, ...], ...]]:
     names = Names(collector)
     names.declare(read_library())
-    names.declare(read_files([Path(f) for f in files], collector))
+    declared_there = read_files([Path(f) for f in files], collector)
+    names.declare(changed(declared_there, read_changes(changes, collector)))
     resolve_messages(names)
     declared, chunnels = {}, []
     for name, node in names.chunnels.items():

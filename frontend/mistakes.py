@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lark import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 from lark.lexer import PatternStr
 
-from bertha_ir.frontend.codes import CH005Unexpected, CH007NotYet
+from bertha_ir.frontend.codes import CH005Unexpected
 from bertha_ir.frontend.suggest import shorten
 from bertha_ir.frontend.syntax import parser
 from bertha_ir.source import Span
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from bertha_ir.frontend.scan import Piece
     from bertha_ir.source import SourceFile
 
-LATER = ("select", "fork", "join")
 _LISTED = 6
 _WORDS = {
     "NAME": "a name",
@@ -55,9 +54,6 @@ def report(error: UnexpectedInput, source: SourceFile, piece: Piece, collector: 
     at, length, accepted = _where(error, piece)
     before = _last_token(source, piece.start, at)
     found = source.text[at : at + length]
-    if found == "{" and before.text in LATER:
-        collector.add(CH007NotYet, f"`{before.text}` is not supported yet", before, "write one chain of chunnels")
-        return
     expected = _expected(accepted)
     if at >= piece.end and "`}`" in expected:
         message, span, expected = "a `}` is missing behind this", before, ["`}`"]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from attrs import Factory, define
 
 from bertha_ir.diagnostics import Collector
-from bertha_ir.frontend import tree
+from bertha_ir.frontend import facts, tree
 from bertha_ir.frontend.codes import (
     CH001Unreadable,
     CH002TooLarge,
@@ -24,6 +24,7 @@ from bertha_ir.frontend.codes import (
     CH008ImportCycle,
     CH009ImportOutside,
     CH010NothingDeclared,
+    CH016NotOfASite,
 )
 from bertha_ir.frontend.suggest import shorten
 from bertha_ir.frontend.syntax import parse, parse_chain
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 1 << 20
 MAX_IMPORTS = 64
+SITE = (tree.Device, tree.Link, tree.Run, tree.Policy, tree.Implementation, facts.Workload)
 LIBRARY = Path(__file__).parent / "library"
 
 
@@ -61,17 +63,45 @@ def read_library() -> tuple[tree.Declaration, ...]:
 
 def read_argument(number: int, text: str, collector: Collector) -> tuple[tree.Use, ...]:
     """Return the uses of the chain that is a command's argument of that number; none after an error."""
+    source = _argument(number, text, collector)
+    return parse_chain(source, collector) if source is not None else ()
+
+
+def read_changes(texts: Sequence[str], collector: Collector) -> tuple[tree.Declaration, ...]:
+    """Return the declarations of a site in texts, the sources `argument 1`, `argument 2`; others are mistakes."""
+    found: list[tree.Declaration] = []
+    for number, text in enumerate(texts, 1):
+        source = _argument(number, text, collector)
+        if source is None:
+            continue
+        before = len(collector.found)
+        declared = parse(source, collector)
+        if not declared and len(collector.found) == before:
+            hint = "declare a device, link, run, policy, implementation or workload"
+            collector.add(CH010NothingDeclared, f"`{source.path}` declares nothing", Span(source, 0, 0), hint)
+        for declaration in declared:
+            if isinstance(declaration, SITE):
+                found.append(declaration)
+                continue
+            hint = "give devices, links, `run`, policies, implementations or workloads"
+            message = "only a site can be changed by a question about it"
+            collector.add(CH016NotOfASite, message, declaration.span, hint)
+    return tuple(found)
+
+
+def _argument(number: int, text: str, collector: Collector) -> SourceFile | None:
+    """Return a command's argument as a source; None after an error."""
     source = SourceFile(f"argument {number}", text)
     strange = next((i for i, c in enumerate(text[:MAX_BYTES]) if "\ud800" <= c <= "\udfff"), None)
     if strange is not None:  # what Python makes of a byte of the command line that is no text
         message, span = f"`{source.path}` is not UTF-8", Span(source, strange, strange + 1)
         collector.add(CH003NotUtf8, message, span, "write raw bytes in strings as `\\x80`")
-        return ()
+        return None
     if len(text) > MAX_BYTES or len(text.encode()) > MAX_BYTES:
         message = f"`{source.path}` is larger than 1 MiB"
         collector.add(CH002TooLarge, message, Span(source, 0, 0), "give the parts as arguments of their own")
-        return ()
-    return parse_chain(source, collector)
+        return None
+    return source
 
 
 @define

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from attrs import evolve
+
 from bertha_ir.diagnostics import Label
 from bertha_ir.frontend import arguments, tables, tree
 from bertha_ir.frontend.chunnels import Declared, instantiate
 from bertha_ir.frontend.clauses import is_transport
 from bertha_ir.frontend.codes import (
-    CH007NotYet,
     CH070NoTransport,
     CH071TransportNotLast,
     CH072BadDirection,
@@ -18,6 +19,7 @@ from bertha_ir.frontend.codes import (
 )
 from bertha_ir.frontend.guarantees import guarantees
 from bertha_ir.frontend.names import Names, check_names, unknown
+from bertha_ir.frontend.selects import alternatives
 from bertha_ir.frontend.suggest import nearest_or_all
 from bertha_ir.frontend.types import TypeReader
 from bertha_ir.spec import Direction, Instance, Stack
@@ -26,39 +28,49 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Literal
 
+    from bertha_ir.frontend.selects import Way
     from bertha_ir.spec import Argument
     from bertha_ir.types import Type
 
 DIRECTIONS = ("request", "response")
 OBJECTIVES = ("latency", "throughput", "cpu")
-LATER = ("select", "join")
 
 
 def resolve_stack(node: tree.Stack, declared: Mapping[str, Declared], names: Names) -> Stack:
     """Return the stack; instances with an error are left out, and the error is reported."""
     collector = names.collector
     check_names(node.ends, "end", collector)
-    directions: dict[str, Direction] = {}
+    items: dict[str, tree.Direction] = {}
     for item in (i for i in node.items if isinstance(i, tree.Direction)):
         word = item.name
         if word.text not in DIRECTIONS:
             hint = nearest_or_all(word.text, DIRECTIONS, "direction")
             collector.add(CH072BadDirection, f"no direction is called `{word.text}`", word.span, hint)
-        elif word.text in directions:
+        elif word.text in items:
             collector.add(CH072BadDirection, f"`{word.text}` is written twice", word.span, "remove one of the two")
-        directions.setdefault(word.text, _direction(item, declared, names))
-    if "request" not in directions:
+        items.setdefault(word.text, item)
+    if "request" not in items:
         hint = "write `request: … |> udp(port);`"
         collector.add(CH072BadDirection, f"the stack `{node.name.text}` has no `request`", node.name.span, hint)
     requires = [i for i in node.items if isinstance(i, tree.Requires)]
-    return Stack(
+    found = Stack(
         node.name.text,
         (node.ends[0].text, node.ends[1].text),
-        tuple(directions[d] for d in DIRECTIONS if d in directions),
+        (),
         tuple(g for r in requires for g in guarantees(r.names, collector)),
         _objective(node, names),
-        node.name.span,
+        span=node.name.span,
     )
+    first, *others = (
+        evolve(
+            found,
+            directions=tuple(d for d in (_direction(way, declared, names) for way in ways) if d.name in DIRECTIONS),
+            branches=tuple(branch for way in ways for branch in way.branches),
+            rank=sum(way.rank for way in ways),
+        )
+        for ways in alternatives(node, sorted(items.values(), key=lambda item: item.name.text), collector)
+    )
+    return evolve(first, alternatives=tuple(others))
 
 
 def _objective(node: tree.Stack, names: Names) -> str:
@@ -74,13 +86,18 @@ def _objective(node: tree.Stack, names: Names) -> str:
     return word.text
 
 
-def _direction(node: tree.Direction, declared: Mapping[str, Declared], names: Names) -> Direction:
-    instances = resolve_uses(node.uses, declared, names, {})
-    last = node.uses[-1].chunnel
-    if last.text in declared and not is_transport(declared[last.text].node):
-        message, hint = f"`{last.text}` is no transport and ends the direction", "end it with `|> udp(port)`"
+def _direction(way: Way, declared: Mapping[str, Declared], names: Names) -> Direction:
+    """Return a direction, on one way through its selects."""
+    node = way.direction
+    instances = resolve_uses(way.uses, declared, names, {})
+    last = way.uses[-1].chunnel if way.uses else None
+    hint = "end it with `|> udp(port)`"
+    if last is None:
+        names.collector.add(CH070NoTransport, f"`{node.name.text}` may be without a transport", node.span, hint)
+    elif last.text in declared and not is_transport(declared[last.text].node):
+        message = f"`{last.text}` is no transport and ends the direction"
         names.collector.add(CH070NoTransport, message, last.span, hint, declared_here(declared[last.text].node))
-    forks = tuple(_fork(fork, instances, declared, names) for fork in node.forks)
+    forks = tuple(_fork(fork, instances, declared, names) for fork in way.stages if isinstance(fork, tree.Fork))
     return Direction(cast("Literal['request', 'response']", node.name.text), instances, forks, node.span)
 
 
@@ -112,7 +129,7 @@ def resolve_uses(
         word = use.chunnel
         chunnel = declared.get(word.text)
         if chunnel is None:
-            _refuse(use, declared, names)
+            unknown("chunnel", word.text, word.span, declared, names.collector)
             continue
         if position < len(uses) and is_transport(chunnel.node):
             message, hint = f"the transport `{word.text}` is not the last", "move it to the end"
@@ -135,15 +152,6 @@ def _unused(name: str, used: dict[str, int]) -> str:
 def declared_here(chunnel: tree.Chunnel) -> tuple[Label, ...]:
     """Point at a chunnel's declaration."""
     return (Label(chunnel.name.span, "declared here"),)
-
-
-def _refuse(use: tree.Use, declared: Mapping[str, Declared], names: Names) -> None:
-    word = use.chunnel
-    if word.text in LATER:
-        hint = "write one chain of chunnels"
-        names.collector.add(CH007NotYet, f"`{word.text}` is not supported yet", word.span, hint)
-    else:
-        unknown("chunnel", word.text, word.span, declared, names.collector)
 
 
 def _instance(instance_id: str, use: tree.Use, chunnel: Declared, names: Names) -> Instance | None:

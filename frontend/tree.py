@@ -206,13 +206,31 @@ class Fork:
 
 
 @frozen
+class Select:
+    """`select { a |> b | none prefer a }`: one of the branches; of `none`, no chunnel."""
+
+    branches: tuple[tuple[Use, ...], ...]
+    prefer: Name | None
+    span: Span = field(eq=False, repr=False)
+
+
+@frozen
 class Direction:
-    """`request: a |> fork { b | c } |> udp(4242);`. `uses` has those of the forks in it, in the order of the text."""
+    """`request: a |> fork { b | c } |> udp(4242);`."""
 
     name: Name
-    uses: tuple[Use, ...]
-    forks: tuple[Fork, ...]
+    stages: tuple[Use | Fork | Select, ...]
     span: Span = field(eq=False, repr=False)
+
+    @property
+    def uses(self) -> tuple[Use, ...]:
+        """All uses, those in branches as well, in the order of the text."""
+        return tuple(use for stage in self.stages for use in uses_of(stage))
+
+
+def uses_of(stage: Use | Fork | Select) -> tuple[Use, ...]:
+    """Return the uses in one stage of a direction, in the order of the text."""
+    return (stage,) if isinstance(stage, Use) else tuple(use for branch in stage.branches for use in branch)
 
 
 @frozen

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from bertha_ir.cost_models.base import CostModel
     from bertha_ir.diagnostics import Diagnostic
-    from bertha_ir.plan import LedgerEntry, PlacedProgram, Plan
+    from bertha_ir.plan import Alternative, LedgerEntry, PlacedProgram, Plan
     from bertha_ir.program import DeviceProgram
     from bertha_ir.source import Span
     from bertha_ir.spec import Specification
@@ -26,7 +26,7 @@ class Module:
     """What is being compiled, at whatever stage: a pass fills in or replaces the parts it establishes.
 
     `certificates`: the SMT-LIB texts that ledgers name, by their sha256. `ledger`: what was rewritten before there was
-    a plan to note it in, by stack.
+    a plan to note it in, by stack; `alternatives`: the ways through selects that were not chosen, by stack.
     """
 
     specification: Specification
@@ -35,6 +35,7 @@ class Module:
     programs: tuple[PlacedProgram, ...] = ()
     certificates: Mapping[str, str] = Factory(dict)
     ledger: Mapping[str, tuple[LedgerEntry, ...]] = Factory(dict)
+    alternatives: Mapping[str, tuple[Alternative, ...]] = Factory(dict)
 
     def directions(self, stack: str) -> tuple[Graph, ...]:
         """Return the graphs of one stack."""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from bertha_ir.passes.base import Pass
 
 PASSES: Registry[type[Pass]] = Registry("pass", "bertha_ir.passes")
+PASSES.add("select", "bertha_ir.passes.select:Select")
 PASSES.add("rules", "bertha_ir.passes.rules:Rules")
 PASSES.add("eliminate", "bertha_ir.passes.eliminate:Eliminate")
 PASSES.add("expand", "bertha_ir.passes.expand:Expand")
@@ -19,11 +20,12 @@ PASSES.add("place", "bertha_ir.passes.place:Place")
 PASSES.add("lower", "bertha_ir.passes.lower:Lower")
 
 PIPELINES = {
-    # Rules and elimination speak of uses, which expanding turns into ops. Undo reads the constants that canonicalize
-    # has made of destinations; placing reads what undo has added.
-    "default": "rules,eliminate,expand,canonicalize,undo,place,lower",
+    # Select plans each way through a stack's selects, and leaves the best. Rules and elimination speak of uses, which
+    # expanding turns into ops. Undo reads the constants that canonicalize has made of destinations; placing reads what
+    # undo has added.
+    "default": "select,rules,eliminate,expand,canonicalize,undo,place,lower",
     # As written: nothing is simplified. For finding out which pass an error comes from.
-    "no-opt": "expand,undo,place,lower",
+    "no-opt": "select,expand,undo,place,lower",
     # Up to the plan, for looking at it.
-    "plan": "rules,eliminate,expand,canonicalize,undo,place",
+    "plan": "select,rules,eliminate,expand,canonicalize,undo,place",
 }

@@ -108,6 +108,9 @@ class _Planner:
             orders=tuple(Order(g.direction, _met(self.graphs[g])) for g in graphs),
             before=outline(placed),
             mean_ns=next((p.mean for p in placed if p.graph.direction == "request"), None),
+            objective=(max if stack.prefer == "throughput" else sum)(p.objective for p in placed),
+            branches=stack.branches,
+            alternatives=self.module.alternatives.get(stack.name, ()),
         )
 
     def _placed(self, graph: Graph, graphs: tuple[Graph, ...], path: Path) -> Placed | None:

@@ -42,7 +42,7 @@ RESOURCES = ("flows", "entries", "slots")
 class Placed:
     """A direction, placed. `ends`: its chunnels of the ends, top of the stack first, by instance; `path`: the ids of
     its ops of the path; `swapped`: the pairs of chunnels that traded places, as written; `before`: see `Plan.before`;
-    `mean`: see `Outline.mean_ns`, if everything is known.
+    `mean`: see `Outline.mean_ns`, if everything is known; `objective`: what was made least.
     """
 
     graph: Graph
@@ -56,6 +56,7 @@ class Placed:
     swaps: Swaps
     before: Outline | None
     mean: float
+    objective: float
 
 
 def path_ops(graph: Graph) -> tuple[Op, ...]:
@@ -270,6 +271,7 @@ class Placing:
             self.swaps,
             before(self, problem, taken),
             found.price(problem).latency,
+            found.key[1],
         )
 
     def _bindings(

@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from bertha_ir.audit.check import Check
 from bertha_ir.audit.order import direction_of, swapped_pairs
@@ -39,8 +39,9 @@ def derived(artifact: Opened) -> Module | None:
     when none does.
     """
     context = Context({}, load_model("profile"))
+    chosen = tuple(evolve(stack, alternatives=()) for stack in artifact.specification.stacks)
     for text in dict.fromkeys(text.partition(",place")[0] for text in PIPELINES.values()):
-        module = Module(artifact.specification)
+        module = Module(evolve(artifact.specification, stacks=chosen))
         try:
             for step in parse_pipeline(text).passes:
                 module = step.run(module, context)

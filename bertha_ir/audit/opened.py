@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn, TypeVar
 
@@ -22,6 +23,7 @@ from bertha_ir.text import TextError, parse_ir
 from bertha_ir.verify import VerifyError, verify_program
 
 T = TypeVar("T")
+_ALTERNATIVE = re.compile(r"select/\w+-\d+")
 PROOFS, IR = "proofs/", "ir/"
 
 
@@ -34,7 +36,7 @@ class Opened:
     """An artifact folder as values. `wrong`: the files that are not as the manifest says, `PATH: WHAT` each.
 
     `ids`: the id that `plan.json` gives each plan; `certificates`: the texts in `proofs/` by file name, whether or not
-    it is their hash.
+    it is their hash; `alternatives`: the artifacts in `select/`, in the manifest's order.
     """
 
     folder: Path
@@ -48,6 +50,7 @@ class Opened:
     graphs: tuple[Graph, ...]
     programs: tuple[PlacedProgram, ...]
     certificates: dict[str, str]
+    alternatives: tuple[Opened, ...] = ()
 
 
 def opened(folder: Path) -> Opened:
@@ -68,9 +71,10 @@ def opened(folder: Path) -> Opened:
     programs = reading.ir("programs", tuple[PlacedProgram, ...])
     reading.verify(graphs, programs)
     proofs = {p.removeprefix(PROOFS).removesuffix(".smt2"): reading.text(p) for p in files if p.startswith(PROOFS)}
+    others = tuple(opened(folder / name) for name in reading.alternatives(manifest))
     return Opened(
         folder, manifest["bertha"], manifest["plan"], len(files), wrong, plans, ids, specification, graphs, programs,
-        proofs,
+        proofs, others,
     )  # fmt: skip
 
 
@@ -132,6 +136,16 @@ class _Reading:
         there = tuple(path for path in sorted(contents) if (self.folder / path).is_file())
         return there, wrong
 
+    def alternatives(self, manifest: dict[str, Any]) -> tuple[str, ...]:
+        """Return the folders of the alternatives that a manifest lists."""
+        rows = manifest.get("alternatives")
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            self.refuse(artifact.MANIFEST, "has no list of `alternatives`")
+        names = [row.get("folder") for row in rows]
+        if not all(isinstance(n, str) and _ALTERNATIVE.fullmatch(n) and (self.folder / n).is_dir() for n in names):
+            self.refuse(artifact.MANIFEST, "lists an alternative without a folder of its own in `select/`")
+        return tuple(names)
+
     def plans(self) -> tuple[tuple[Plan, ...], tuple[str, ...]]:
         """Return the plans, and the id that each is given."""
         found = self.json("plan.json").get("plans")
@@ -169,12 +183,14 @@ class _Reading:
 
 def printed(artifact_: Opened) -> dict[str, bytes]:
     """Return the files that are printed from what is in the folder."""
-    certificates = artifact_.certificates
-    return api.artifact(
-        api.Compiled(
-            artifact_.specification, artifact_.plans, artifact_.programs, (), "default", artifact_.graphs, certificates
-        )
-    )
+    return api.artifact(_compiled(artifact_))
+
+
+def _compiled(artifact_: Opened) -> api.Compiled:
+    return api.Compiled(
+        artifact_.specification, artifact_.plans, artifact_.programs, (), "default", artifact_.graphs,
+        artifact_.certificates, tuple(_compiled(other) for other in artifact_.alternatives),
+    )  # fmt: skip
 
 
 def _line(error: BaseException) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from bertha_ir import __version__, api, artifact
 from bertha_ir.audit.check import Check
@@ -42,9 +42,15 @@ def audit(folder: Path, options: Options) -> tuple[Check, ...]:
 
     Raises `NoArtifactError`, and `BerthaError` (CH404) for files that are no longer what they are called.
     """
-    found = opened(folder)
+    return tuple(_audited(opened(folder), options))
+
+
+def _audited(found: Opened, options: Options) -> Iterator[Check]:
     parts = (_files, _plans, _programs, _ledger, _messages, _assumptions)
-    return tuple(check for part in parts for check in _guarded(part, found, options))
+    yield from (check for part in parts for check in _guarded(part, found, options))
+    for other in found.alternatives:
+        name = other.folder.relative_to(found.folder)
+        yield from (evolve(check, text=f"{name}: {check.text}") for check in _audited(other, options))
 
 
 def _guarded(part: Callable[[Opened, Options], Iterator[Check]], found: Opened, options: Options) -> Iterator[Check]:

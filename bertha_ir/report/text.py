@@ -72,8 +72,12 @@ def text_of(plan: Plan, style: Style) -> str:
     text = style.paint("title", f"stack {plan.stack}: {', '.join(ends)}{service(plan)}") + "\n"
     if plan.path:
         text += style.lines(f"path: {' - '.join(plan.path)}", "  ", "    ")
+    text += "".join(style.lines(f"selected: {branch}", "  ", "    ") for branch in plan.branches)
     text += "".join(_journey(journey, plan, style) for journey in planned(plan))
     text += _standbys(plan, style)
+    if plan.alternatives:
+        rows = [(" and ".join(a.branches), time(a.latency_ns), a.reason) for a in plan.alternatives]
+        text += _heading("other branches", style) + style.table(rows, "    ", {0: "op"})
     if plan.before is not None:
         text += _compared(plan.before, plan.after, style)
     if plan.ledger:

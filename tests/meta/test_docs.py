@@ -9,7 +9,7 @@ import pytest
 from attrs import fields
 from project import MAPPED, ROOT, shown
 
-from bertha_ir.artifact import ManifestProgram, ManifestStack, manifest
+from bertha_ir.artifact import Manifest, ManifestProgram, ManifestStack, manifest
 from bertha_ir.cli.arguments import make_parser
 from bertha_ir.cli.main import main
 from bertha_ir.codes import CH401OutputNotArtifact
@@ -123,5 +123,5 @@ def test_json_reference_names_every_key() -> None:
     nodes = (Plan, Assumption, Binding, Refusal, Crossing, LedgerEntry, ManifestStack, ManifestProgram)
     keys = {a.name for cls in nodes for a in fields(cls)} - {"span"}
     keys |= set(to_data(Diagnostic(CH401OutputNotArtifact, "message", None)))
-    keys |= set(json.loads(manifest("", {}, (), (), {})))
+    keys |= set(json.loads(manifest(Manifest(""), {})))
     assert not [key for key in keys if f"`{key}`" not in text]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bertha_ir import artifact
-from bertha_ir.artifact import ManifestProgram, ManifestStack, manifest, stale, write
+from bertha_ir.artifact import Manifest, ManifestProgram, ManifestStack, manifest, stale, write
 from bertha_ir.diagnostics import BerthaError
 
 KILLS = 50
@@ -32,17 +32,17 @@ EVENTS = {
 WRITER = """
 import itertools, sys
 from pathlib import Path
-from bertha_ir.artifact import manifest, write
+from bertha_ir.artifact import Manifest, manifest, write
 print("started", flush=True)
 for generation in itertools.count():
     files = {f"d{i % 7}/f{i}": f"{generation} {i}".encode() * 300 for i in range(60)}
-    write({**files, "manifest.json": manifest("p", {}, (), (), files)}, Path(sys.argv[1]))
+    write({**files, "manifest.json": manifest(Manifest("p"), files)}, Path(sys.argv[1]))
 """
 
 
 def bundle(content: bytes = b"one", **more: bytes) -> dict[str, bytes]:
     files = {"plan.json": b"{}\n", "ebpf/h1/kv.bpf.c": content, **more}
-    return {**files, "manifest.json": manifest("plan", {}, (), (), files)}
+    return {**files, "manifest.json": manifest(Manifest("plan"), files)}
 
 
 def tree(out: Path) -> dict[str, bytes]:
@@ -226,8 +226,8 @@ def test_manifest_is_deterministic_and_complete() -> None:
     """The manifest's text depends on its content alone, and holds the hash of every file."""
     stacks = {"kv": ManifestStack(("client", "server"), ("10.0.0.1", 4242), "udp")}
     program = ManifestProgram("kv_h1", "kv", "ebpf", "h1", "frame", "ingress", ("ebpf/h1/kv.bpf.c",), active=True)
-    one = manifest("id", stacks, [program], [], {"a": b"1", "b": b"2"})
-    two = manifest("id", stacks, [program], [], {"b": b"2", "a": b"1"})
+    one = manifest(Manifest("id", stacks, [program]), {"a": b"1", "b": b"2"})
+    two = manifest(Manifest("id", stacks, [program]), {"b": b"2", "a": b"1"})
     assert one == two
     assert one.endswith(b"}\n")
     content = json.loads(one)

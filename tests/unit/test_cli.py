@@ -252,7 +252,7 @@ def test_passes_and_pipelines_are_listed(capsys: pytest.CaptureFixture[str]) -> 
     assert "  expand        turn each direction of a stack into a graph of ops" in text
     assert main(["passes", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    assert answer["pipelines"]["default"].split(",")[0] == "rules"
+    assert answer["pipelines"]["default"].split(",")[0] == "select"
     assert all(p["name"] in text and p["summary"] in text for p in answer["passes"])
 
 

@@ -283,6 +283,12 @@ def _alternatives(compiled: Compiled) -> Iterator[tuple[artifacts.ManifestAltern
         yield artifacts.ManifestAlternative(name, way.branches, plan_id(other.plans), folder), other
 
 
+def graphs(printed: str) -> tuple[Graph, ...]:
+    """Return the directions in their printed form, as an artifact has them in `ir/graphs.ir`. Raises `TextError`."""
+    found: tuple[Graph, ...] = text.parse_ir(printed)
+    return found
+
+
 def plan_id(plans: tuple[Plan, ...]) -> str:
     """Return the id of an artifact's plans: the one plan's own, or a hash over all of them."""
     if len(plans) == 1:

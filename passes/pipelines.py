@@ -17,6 +17,7 @@ PASSES.add("expand", "bertha_ir.passes.expand:Expand")
 PASSES.add("canonicalize", "bertha_ir.passes.canonicalize:Canonicalize")
 PASSES.add("undo", "bertha_ir.passes.undo:Undo")
 PASSES.add("place", "bertha_ir.passes.place:Place")
+PASSES.add("measure", "bertha_ir.passes.measure:Measure")
 PASSES.add("lower", "bertha_ir.passes.lower:Lower")
 
 PIPELINES = {
@@ -26,6 +27,8 @@ PIPELINES = {
     "default": "select,rules,eliminate,expand,canonicalize,undo,place,lower",
     # As written: nothing is simplified. For finding out which pass an error comes from.
     "no-opt": "select,expand,undo,place,lower",
+    # As the default, and each op counts its messages: for workloads that are measured.
+    "measured": "select,rules,eliminate,expand,canonicalize,undo,place,measure,lower",
     # Up to the plan, for looking at it.
     "plan": "select,rules,eliminate,expand,canonicalize,undo,place",
 }

@@ -43,7 +43,7 @@ def make_parser() -> Parser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for add in (
         _check, _compile, _verify, _plan, _schedule, _ir, _explain, _effects, _prove, _laws, _passes, _targets,
-        _cost_models, _calibrate,
+        _cost_models, _calibrate, _load, _unload, _stats,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -322,3 +322,46 @@ def _calibrate(commands: Commands) -> None:
     )
     parser.add_argument("-o", "--out", metavar="FILE", type=Path, help="the profile (default: standard output)")
     parser.add_argument("--quick", action="store_true", help="less exact, in seconds")
+
+
+def _artifact(parser: Parser, nargs: str | None = None) -> None:
+    parser.add_argument("folder", metavar="DIR", nargs=nargs, type=_folder, help="a folder that `bertha compile` wrote")
+
+
+def _load(commands: Commands) -> None:
+    parser = _command(
+        commands, "load", "load a device's programs into this host's kernel, to stay, and attach them",
+        "bertha load build/kv --device h1 --interface eth0",
+        "bertha load build/kv --device h1 --interface eth0 --mode generic --json",
+    )  # fmt: skip
+    _artifact(parser)
+    parser.add_argument("--device", metavar="NAME", required=True, help="the host of the site that this one is")
+    parser.add_argument("--interface", metavar="NAME", required=True, help="where the stack's messages come and go")
+    modes = "how XDP is attached: by the driver, in the kernel's own path, or whichever there is (default)"
+    parser.add_argument("--mode", choices=("any", "native", "generic"), default="any", help=modes)
+
+
+def _unload(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "unload",
+        "detach and remove what `bertha load` loaded",
+        "bertha unload build/kv",
+        "bertha unload --all",
+    )
+    _artifact(parser, nargs="?")
+    parser.add_argument("--all", action="store_true", help="of all artifacts, also of those whose folder is gone")
+
+
+def _stats(commands: Commands) -> None:
+    parser = _command(
+        commands, "stats", "show what loaded programs count and remember",
+        "bertha stats build/kv",
+        "bertha stats build/kv --seconds 10 --as-workload > measured.chunnel",
+    )  # fmt: skip
+    _artifact(parser)
+    parser.add_argument(
+        "--seconds", metavar="N", type=_positive, help="what is counted in this time, not since loading"
+    )
+    workload = "as declarations, for `bertha plan`; programs count if compiled with `--pipeline measured`"
+    parser.add_argument("--as-workload", action="store_true", help=workload)

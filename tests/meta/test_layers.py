@@ -31,7 +31,7 @@ MAY_IMPORT = {
     # It prints an artifact again through the API, and derives its ledger again by the passes themselves.
     "audit": {"core", *MAPPED, "cost vocabulary", "api", "audit"},
     "report": {"core", "report"},
-    "cli": {"core", *MAPPED, "cost vocabulary", "calibration", "api", "audit", "report", "cli"},
+    "cli": {"core", *MAPPED, "cost vocabulary", "calibration", "api", "audit", "report", "runtime", "cli"},
 }
 HEAVY = {"lark", "z3", "ortools", "networkx", "rich", "cryptography", "zstandard", "finsy"}
 COMPILER = {f"bertha_ir.{name}" for name in (*MAPPED, "api", "audit", "cli", "report")}

@@ -9,6 +9,7 @@ from attrs import define, evolve, field, frozen
 
 from bertha_ir import expr as e
 from bertha_ir.passes.costs import Priced
+from bertha_ir.passes.crowded import crowded
 from bertha_ir.passes.destinations import rewrites
 from bertha_ir.passes.ends import EndChoice, Ends, Spot, layers_of
 from bertha_ir.passes.forks import check_forks
@@ -264,7 +265,7 @@ class Placing:
             tuple(layers[n].instance.id for n in ends),
             tuple(self.ops[n - above].id for n in numbers if n >= above),
             tuple(self._bindings(problem, found, chosen, asked.options)),
-            asked.refusals,
+            (*asked.refusals, *crowded(self, problem, taken, found)),
             self._crossings(found.legs(problem)),
             notes,
             tuple((layers[a].instance, layers[b].instance) for a, b in swapped),

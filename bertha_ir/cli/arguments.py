@@ -181,8 +181,16 @@ def _plan(commands: Commands) -> None:
         common,
         f"{common} --json",
         f"{common} --html plan.html --svg plan.svg --dot plan.dot",
+        f"{common} --what-if 'policy {{ prefer shard on [tor]; }}'",
+        f"{common} --next",
     )
     _building(parser)
+    other = (
+        "what the plan becomes with these declarations of a site in place of its own, or added (repeatable: together)"
+    )
+    parser.add_argument("--what-if", metavar="TEXT", action="append", default=[], help=other)
+    relaxed = "what would make the plan better: each limit of the site left out in turn"
+    parser.add_argument("--next", action="store_true", help=relaxed)
     parser.add_argument("--svg", metavar="FILE", type=_file, help="a drawing, too: as written above as planned")
     parser.add_argument("--dot", metavar="FILE", type=_file, help="the same as a graph for Graphviz")
     parser.add_argument("--html", metavar="FILE", type=_file, help="all of it as one page that needs nothing else")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bertha_ir import api
 from bertha_ir.cli.building import build
+from bertha_ir.cli.others import better, what_if
 from bertha_ir.cli.output import say_json
 from bertha_ir.cli.status import DONE, UsageError
 from bertha_ir.cli.stream import say
@@ -17,6 +18,7 @@ from bertha_ir.report import files
 from bertha_ir.report.data import explained
 from bertha_ir.report.dot import dot
 from bertha_ir.report.html import html
+from bertha_ir.report.other import beside, other_data
 from bertha_ir.report.svg import svg
 from bertha_ir.report.text import EIGHTHS, PLAIN, WIDTH, Style, text_of
 
@@ -35,13 +37,22 @@ HINT = "name a file of its own, in a folder that there is"
 def run(parsed: argparse.Namespace) -> int:
     """Print the plan of each stack."""
     drawn = _asked(parsed)
-    plans = build(parsed, "placed", "a plan").plans
+    compiled = build(parsed, "placed", "a plan")
+    plans = compiled.plans
+    asked = what_if(parsed, compiled) if parsed.what_if else None
+    gains = better(parsed, compiled) if parsed.next else None
     _write({path: draw(plans) for path, draw in drawn.items()})
     if parsed.json:
-        say_json(ok=True, plans=[{**api.plan_data(plan), "explained": explained(plan)} for plan in plans])
-    else:
-        style = _style()
+        others = {"what_if": asked, "next": gains}
+        given = {name: [other_data(o) for o in found] for name, found in others.items() if found is not None}
+        say_json(ok=True, plans=[{**api.plan_data(plan), "explained": explained(plan)} for plan in plans], **given)
+        return DONE
+    style = _style()
+    if asked is None and gains is None:
         say("\n".join(text_of(plan, style) for plan in plans))
+    say("\n".join(beside(other, style) for other in [*(asked or ()), *(gains or ())]))
+    if gains == []:
+        say("no limit of the site stands between its plans and better ones\n")
     return DONE
 
 

@@ -1,8 +1,8 @@
-"""eliminate: leave out a chunnel that does nothing its neighbour does not do, and two that undo each other."""
+"""eliminate: leave out a chunnel that does nothing another has not done, and two that undo each other."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING, ClassVar
 
 from attrs import evolve, frozen
@@ -11,6 +11,8 @@ from bertha_ir.passes.base import Module, Pass
 from bertha_ir.passes.rewriting import Rewrites
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bertha_ir.passes.base import Context, Fact
     from bertha_ir.spec import Direction, Instance, Stack
 
@@ -19,9 +21,10 @@ if TYPE_CHECKING:
 class Eliminate(Pass):
     """`firewall([10.0.0.0/8]) |> firewall([10.1.0.0/16]) |> udp(1)` -> `firewall([10.0.0.0/8]) |> udp(1)`.
 
-    Two neighbours of one chunnel become one if that is the same on the wire. Codecs are left to rules: what both ends
-    undo shows in no other way than there, and a second encryption may be meant. Two codecs of which the lower undoes
-    the upper, and that promise nothing, both go: `swap |> swap_back |> udp(1)` -> `udp(1)`.
+    Of two of one chunnel, also with others of the path between them, one goes if that is the same on the wire. Codecs
+    are left to rules: what both ends undo shows in no other way than there, and a second encryption may be meant. Two
+    codecs of which the lower undoes the upper, and that promise nothing, both go: `swap |> swap_back |> udp(1)` ->
+    `udp(1)`.
     """
 
     name: ClassVar[str] = "eliminate"
@@ -43,13 +46,19 @@ def _shorter(stack: Stack, direction: Direction, rewrites: Rewrites) -> Directio
         if _cancel(upper, lower, stack, direction, rewrites):
             rest = tuple(i for i in chain if i is not upper and i is not lower)
             return _shorter(stack, evolve(direction, instances=rest), rewrites)
-        if upper.chunnel.name != lower.chunnel.name or upper.chunnel.both_ends:
-            continue
-        for kept, other in ((upper, lower), (lower, upper)):
-            if _does_all(kept, (upper, lower), stack, direction, rewrites):
-                rest = tuple(i for i in chain if i is not other)
+    for run in _runs(chain):
+        for gone in (run[-1], run[0]):
+            if _does_all(run, gone, stack, direction, rewrites):
+                rest = tuple(i for i in chain if i is not gone)
                 return _shorter(stack, evolve(direction, instances=rest), rewrites)
     return direction
+
+
+def _runs(chain: tuple[Instance, ...]) -> Iterator[tuple[Instance, ...]]:
+    """Yield the parts of a chain that begin and end with one chunnel, with none in between that both ends must have."""
+    for first, upper in enumerate(chain):
+        path = list(takewhile(lambda i: not i.chunnel.both_ends and i.chunnel.transport is None, chain[first:]))
+        yield from (tuple(path[:n]) for n in range(2, len(path) + 1) if path[n - 1].chunnel.name == upper.chunnel.name)
 
 
 def _cancel(upper: Instance, lower: Instance, stack: Stack, direction: Direction, rewrites: Rewrites) -> bool:
@@ -65,12 +74,14 @@ def _cancel(upper: Instance, lower: Instance, stack: Stack, direction: Direction
 
 
 def _does_all(
-    kept: Instance, both: tuple[Instance, Instance], stack: Stack, direction: Direction, rewrites: Rewrites
+    run: tuple[Instance, ...], gone: Instance, stack: Stack, direction: Direction, rewrites: Rewrites
 ) -> bool:  # fmt: skip
-    """Whether one of two does what both do; noted if it does."""
-    verdict = rewrites.prover.rewrite(both, (kept,), "wire")
+    """Whether a part of a chain does the same without one of its chunnels; noted if it does."""
+    rest = tuple(i for i in run if i is not gone)
+    verdict = rewrites.prover.rewrite(run, rest, "wire")
     if verdict.status != "proved":
         return False
-    gone = both[0] if both[1] is kept else both[1]
-    rewrites.note(stack.name, f"{direction.name}: {gone.id} left out, as {kept.id} does all that both do", verdict)
+    does = "does all that both do" if len(rest) == 1 else "do all that is done with it"
+    names = " and ".join(i.id for i in rest)
+    rewrites.note(stack.name, f"{direction.name}: {gone.id} left out, as {names} {does}", verdict)
     return True

@@ -193,7 +193,8 @@ class Ends:
             tuple(s.stop if s else None for s in sender),
             tuple(s.stop if s else None for s in receiver),
             rank=-sum(i.priority for _, i in offloads if i is not None),
-            price=Priced(self.prices, tuple((s.stop, s.cost) for s in spots)),
+            price=Priced(self.prices, tuple((s.stop, s.cost) for s in sender if s is not None)),
+            received=Priced(self.prices, tuple((s.stop, s.cost) for s in receiver if s is not None)),
             uses=tuple(sorted(uses.items())),
             behind=self._behind(numbers, spots),
         )

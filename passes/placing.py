@@ -285,7 +285,7 @@ class Placing:
         active: dict[int, tuple[Candidate, bool, int]] = {}
         size = problem.size
         for step, choice in zip(found.steps, chosen, strict=True):
-            doors = dict.fromkeys(stop for stop, _ in step.moves.doors)
+            doors = dict.fromkeys(stop for stop, _ in (*step.moves.doors, *step.moves.inner))
             if isinstance(choice, PathChoice):
                 active[choice.choice.tasks[0]] = (choice.candidate, bool(doors), size)
             else:

@@ -1,5 +1,6 @@
 """Random problems of order and placement, and the answer that comes of trying everything."""
 
+from math import prod
 from random import Random
 
 from attrs import frozen
@@ -57,7 +58,8 @@ def problem(rng: Random, objective: str = "latency", most: int = 5) -> Problem:
             rank = rng.randrange(2)
             if number < ends:
                 sender, receiver = rng.choice((0, 1, None)), rng.choice((last, last - 1, last))
-                choices.append(Choice((number,), (sender,), (receiver,), None, rank, price, uses))
+                received = Sized(float(rng.randrange(4)), float(rng.randrange(3)), 0.0)
+                choices.append(Choice((number,), (sender,), (receiver,), None, rank, price, received, uses))
             else:
                 choices.append(Choice((number,), stop=rng.randint(1, last), rank=rank, price=price, uses=uses))
     if ends > 1 and rng.random() < 0.5:
@@ -99,21 +101,24 @@ def key_of(asked: Problem, chosen):  # noqa: C901, PLR0912  (one rule after anot
     total = {"slots": 0}
     price, loads, size = [0.0, 0.0], {}, asked.size
     s, r, p, pinned, share = 0, asked.last, -1, False, 1.0
+    arriving = prod(task.keeps for task in asked.tasks)
 
-    def pay(one):
-        price[0] += one.latency * share
-        price[1] += one.cpu * share
+    def pay(one, part=None):
+        part = share if part is None else part
+        price[0] += one.latency * part
+        price[1] += one.cpu * part
         for name, load in one.loads:
-            loads[name] = loads.get(name, 0.0) + load * share
+            loads[name] = loads.get(name, 0.0) + load * part
 
-    def travel(a, b):
+    def travel(a, b, part=None):
         while a != b:
             step = a + (1 if b > a else -1)
-            pay(asked.way.leg(a, step, size))
+            pay(asked.way.leg(a, step, size), part)
             a = step
 
     for choice in chosen:
         pay(choice.price(size))
+        pay(choice.received(size), arriving)
         for name, amount in choice.uses:
             total[name] += amount
         for number, to_s, to_r in zip(choice.tasks, choice.sender, choice.receiver, strict=True):
@@ -124,8 +129,8 @@ def key_of(asked: Problem, chosen):  # noqa: C901, PLR0912  (one rule after anot
                 pay(asked.way.door(to_s, path=False))
                 s = to_s
             if to_r not in (None, r):
-                travel(to_r, r)
-                pay(asked.way.door(to_r, path=False))
+                travel(to_r, r, arriving)
+                pay(asked.way.door(to_r, path=False), arriving)
                 r = to_r
             size += asked.tasks[number].grows
         if choice.stop is not None:

@@ -8,6 +8,7 @@ from attrs import asdict
 
 from bertha_ir.report.changes import since
 from bertha_ir.report.journey import Hop, planned
+from bertha_ir.report.reasons import reasons
 
 if TYPE_CHECKING:
     from bertha_ir.plan import Plan
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 def explained(plan: Plan) -> dict[str, object]:
     """Return what each direction's messages meet, with its part of the cost, and what the plan changes."""
     changed = None if plan.before is None else changed_data(since(plan.before, plan.after))
-    return {"journeys": [_journey(journey) for journey in planned(plan)], "changes": changed}
+    journeys = [_journey(journey) for journey in planned(plan)]
+    return {"journeys": journeys, "changes": changed, "reasons": list(reasons(plan))}
 
 
 def changed_data(found: Changes) -> dict[str, object]:

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from bertha_ir.report.changes import changes, since
 from bertha_ir.report.journey import DIRECTIONS, Hop, in_order, planned
+from bertha_ir.report.reasons import reasons
 from bertha_ir.report.words import SHORT, gain, links, percent, time, visible
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def text_of(plan: Plan, style: Style) -> str:
         text += _heading("other branches", style) + style.table(rows, "    ", {0: "op"})
     if plan.before is not None:
         text += _compared(plan.before, plan.after, style)
+        text += "".join(style.lines(f"as {reason}", "    ", "      ") for reason in reasons(plan))
     if plan.ledger:
         text += _heading("rewritten", style)
         text += "".join(_rewrite(r, list(es), style) for r, es in groupby(plan.ledger, key=lambda e: e.rewrite))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from bertha_ir.passes.search.problem import FREE, in_written_order
 
@@ -58,7 +58,7 @@ class _Search:
     problem: Problem
     resources: tuple[str, ...] = field(init=False)
     loads: tuple[str, ...] = field(init=False)
-    _moves: dict[tuple[Place, int, int, bool], tuple[Moves, Price] | None] = field(factory=dict)
+    _moves: dict[tuple[Place, int, int, bool], tuple[Moves, Price, Price] | None] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         self.resources = tuple(sorted(self.problem.capacity))
@@ -67,7 +67,7 @@ class _Search:
 
     def _busy(self) -> set[str]:
         problem = self.problem
-        prices = [c.price(problem.size) for c in problem.choices]
+        prices = [price(problem.size) for c in problem.choices for price in (c.price, c.received)]
         for stop in range(problem.last + 1):
             prices += [problem.way.door(stop, path=path) for path in (True, False)]
             if stop < problem.last:
@@ -109,7 +109,7 @@ class _Search:
         found = self._moved(place, number, problem.size_of(done), pinned=bool(problem.pins & done))
         if found is None:
             return
-        moves, price = found[0], found[1] * problem.share_of(done)
+        moves, price = found[0], found[1] * problem.share_of(done) + found[2] * problem.arriving
         overtaken = _overtaken(choice, done)
         away = sum(s or 0 for s in choice.sender) + sum(problem.last - r for r in choice.receiver if r is not None)
         away += choice.stop or 0
@@ -127,17 +127,12 @@ class _Search:
             if not any(other.beats(made) for other in others):
                 others[:] = [*(other for other in others if not made.beats(other)), made]
 
-    def _moved(self, place: Place, number: int, size: int, *, pinned: bool) -> tuple[Moves, Price] | None:
+    def _moved(self, place: Place, number: int, size: int, *, pinned: bool) -> tuple[Moves, Price, Price] | None:
         key = (place, number, size, pinned)
         if key not in self._moves:
             choice = self.problem.choices[number]
             moves = self.problem.moves(place, choice, size, pinned=pinned)
-            price = (
-                self.problem.price_of((*moves.out, *moves.on, *moves.back), moves.doors) + choice.price(size)
-                if moves
-                else FREE
-            )
-            self._moves[key] = (moves, price) if moves else None
+            self._moves[key] = (moves, *self.problem.step_price(choice, moves, size)) if moves else None
         return self._moves[key]
 
     def _objectives(self, price: Price) -> tuple[float, float]:
@@ -157,7 +152,7 @@ class _Search:
     def _arrived(self, way: _Way) -> _Way:
         """Return a way with the price of what lies between the ends."""
         problem = self.problem
-        price = problem.price_of(problem.between(way.place)) * problem.share_of((1 << len(problem.tasks)) - 1)
+        price = problem.price_of(problem.between(way.place)) * problem.arriving
         loads = dict(price.loads)
         used = tuple(
             u + loads.get(n, 0.0) for u, n in zip(way.used, (*self.resources, *self.loads), strict=True)
@@ -212,14 +207,14 @@ class Found:
         """
         total, done = FREE, 0
         for step in self.steps:
-            moves, doors = step.moves, step.moves.doors
+            moves = step.moves
             if apart and step.choice.stop is not None:
-                doors = ((step.choice.stop, True),)
-            price = problem.price_of((*moves.out, *moves.on, *moves.back), doors)
-            total += (price + step.choice.price(problem.size_of(done))) * problem.share_of(done)
+                moves = evolve(moves, doors=((step.choice.stop, True),))
+            sent, received = problem.step_price(step.choice, moves, problem.size_of(done))
+            total += sent * problem.share_of(done) + received * problem.arriving
             done |= sum(1 << n for n in step.choice.tasks)
         last = self.steps[-1].moves.place if self.steps else problem.start
-        return total + problem.price_of(problem.between(last)) * problem.share_of(done)
+        return total + problem.price_of(problem.between(last)) * problem.arriving
 
 
 def pareto(problem: Problem) -> tuple[Found, ...]:

@@ -102,7 +102,8 @@ class Choice:
 
     An op of the ends has, for each of `tasks`, a stop in `sender` and in `receiver` (None: nothing is to be done
     there); an op of the path has a `stop`. `rank`: its place in the policy's list. `price`: of a message of so many
-    bytes. `uses`: what it takes of scarce resources. `behind`: unless empty, ops of which one must come before.
+    bytes, and `received` that of the receiver's part, which only messages pay that arrive. `uses`: what it takes of
+    scarce resources. `behind`: unless empty, ops of which one must come before.
     """
 
     tasks: tuple[int, ...]
@@ -111,6 +112,7 @@ class Choice:
     stop: int | None = None
     rank: int = 0
     price: Callable[[int], Price] = FOR_NOTHING
+    received: Callable[[int], Price] = FOR_NOTHING
     uses: tuple[tuple[str, int], ...] = ()
     behind: frozenset[int] = frozenset()
 
@@ -177,6 +179,7 @@ class Problem:
         on: list[Leg] = []
         back: list[Leg] = []
         doors: list[tuple[int, bool]] = []
+        inner: list[tuple[int, bool]] = []
         for number, to_s, to_r in zip(choice.tasks, choice.sender, choice.receiver, strict=True):
             backwards = (to_s is not None and to_s < s) or (to_r is not None and to_r > r)
             if backwards and not self.returns:
@@ -187,7 +190,7 @@ class Problem:
                 s = to_s
             if to_r is not None and to_r != r:
                 back += [(b, a, size) for a, b in steps_between(r, to_r)]
-                doors.append((to_r, False))
+                inner.append((to_r, False))
                 r = to_r
             size += self.tasks[number].grows
         if choice.stop is not None and choice.stop != p:
@@ -196,7 +199,17 @@ class Problem:
             on = [(a, b, size) for a, b in steps_between(max(s, p), min(choice.stop, r))]
             doors.append((choice.stop, True))
             p = choice.stop
-        return Moves((s, r, p), tuple(out), tuple(on), tuple(back), tuple(doors))
+        return Moves((s, r, p), tuple(out), tuple(on), tuple(back), tuple(doors), tuple(inner))
+
+    @cached_property
+    def arriving(self) -> float:
+        """The share of messages that go all the way."""
+        return self.share_of((1 << len(self.tasks)) - 1)
+
+    def step_price(self, choice: Choice, moves: Moves, size: int) -> tuple[Price, Price]:
+        """Return what a choice costs each message that gets there, and what it costs each that arrives."""
+        sent = self.price_of((*moves.out, *moves.on), moves.doors) + choice.price(size)
+        return sent, self.price_of(moves.back, moves.inner) + choice.received(size)
 
     def between(self, place: Place) -> tuple[Leg, ...]:
         """Return the legs from where the last op ran to the receiver's first stop, when all are done."""
@@ -216,7 +229,8 @@ class Problem:
 @frozen
 class Moves:
     """Where a choice leads. `out`, `on`, `back`: legs of the sender, on the path and of the receiver, as messages go;
-    those of the receiver from the application down. `doors`: stops that are entered, and whether on the path.
+    those of the receiver from the application down. `doors`: stops that are entered, and whether on the path; `inner`:
+    those of the receiver.
     """
 
     place: Place
@@ -224,6 +238,7 @@ class Moves:
     on: tuple[Leg, ...]
     back: tuple[Leg, ...]
     doors: tuple[tuple[int, bool], ...]
+    inner: tuple[tuple[int, bool], ...] = ()
 
 
 def steps_between(a: int, b: int) -> tuple[tuple[int, int], ...]:

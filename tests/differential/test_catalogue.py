@@ -12,6 +12,8 @@ from project import ROOT
 
 from bertha_ir import api, artifact
 from bertha_ir.cli.main import main
+from bertha_ir.report.reasons import reasons
+from bertha_ir.report.words import gain, time
 
 P4C = which("p4c-bm2-ss")
 GOLDEN = ROOT / "tests" / "golden" / "plans"
@@ -44,6 +46,55 @@ def expected(path, text, *, update):
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
     assert path.read_text(encoding="utf-8") == text
+
+
+def table(made):
+    """What a plan gains, and why, as a chain's page has it."""
+    rows = [("a request", made.before.latency_ns, made.latency_ns)]
+    if time(made.mean_ns) != time(made.latency_ns):
+        rows.append(("on average", made.before.mean_ns, made.mean_ns))
+    text = "| by the model | as written | as planned | |\n|---|---|---|---|\n"
+    text += "".join(f"| {what} | {time(one)} | {time(other)} | {less(one, other)} |\n" for what, one, other in rows)
+    why = (
+        "; ".join(reasons(made))
+        or "each op is where it alone is cheapest already, and nothing may come first that gains"
+    )
+    return f"{text}\nWhy: {why}.\n"
+
+
+def less(one, other):
+    """The gain, as a time and as a share of the whole, which a link's delay may be most of."""
+    if one - other < 0.1:
+        return "nothing"
+    share = gain(one, other)
+    return f"{time(one - other)} less" + (f", {share.removesuffix(' less')}" if share != "the same" else "")
+
+
+def row(name, line, made):
+    """A chain's row of the catalogue's table, with its figures."""
+    shown = re.match(r"(\| .*?README.md\) \| [^|]+ \|)", line)[1]
+    one, other = made.before.mean_ns, made.mean_ns
+    return f"{shown} {time(one)} | {time(other)} | {less(one, other)} | `examples/catalogue/{name}/{name}.chunnel` |"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pages_say_what_is_gained_and_why(name, update_golden):
+    """The table in front of the command, as the plan has it. `--update-golden` writes it."""
+    page = FOLDER / name / "README.md"
+    text = page.read_text(encoding="utf-8")
+    front, fence, command = text.partition("```sh\n")
+    (made,) = built(name).plans
+    expected(page, front.partition("| by the model")[0] + table(made) + "\n" + fence + command, update=update_golden)
+
+
+def test_the_table_has_the_figures_of_the_plans(update_golden):
+    """Each chain's cost before and after, on average."""
+    page = FOLDER / "README.md"
+    lines = page.read_text(encoding="utf-8").split("\n")
+    chains = {n: i for i, line in enumerate(lines) for n in re.findall(r"^\| \[.*\]\((\w+)/README.md\)", line)}
+    for name in NAMES:
+        lines[chains[name]] = row(name, lines[chains[name]], built(name).plans[0])
+    expected(page, "\n".join(lines), update=update_golden)
 
 
 def test_the_catalogue_is_whole():

@@ -43,6 +43,15 @@ PRELUDE = """#include <linux/bpf.h>
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 """
+NEXT = "next_program"
+FOLLOWING = f"""/* The program that goes on with what this one passes. */
+struct {{
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+}} {NEXT} SEC(".maps");
+"""
 # What blocks call, in an order in which each comes before what uses it.
 FUNCTIONS = {
     "change_16": """\
@@ -93,10 +102,13 @@ USES_FOLDED = ("fix_checksum", "fix_optional_checksum", "difference")
 
 @define
 class Source:
-    """One program as C. `text` is the file, `maps` what a loader must know of its maps."""
+    """One program as C. `text` is the file, `maps` what a loader must know of its maps. `goes_on`: what it takes and
+    passes, it hands to the program in its map `NEXT`, if there is one, by a tail call.
+    """
 
     program: DeviceProgram
     active: bool = True
+    goes_on: bool = False
     names: CNames = field(factory=CNames)
     name: str = field(init=False)
     containers: dict[str, Container] = field(init=False)
@@ -136,7 +148,8 @@ class Source:
         called |= {"folded"} if called & set(USES_FOLDED) else set()
         functions = [text for name, text in FUNCTIONS.items() if name in called]
         tables = [declaration(c) + "\n" for c in self.containers.values()]
-        return "\n".join([self._head(), PRELUDE, *tables, *functions, *blocks, self._main()])
+        following = [FOLLOWING] * self.goes_on
+        return "\n".join([self._head(), PRELUDE, *tables, *following, *functions, *blocks, self._main()])
 
     def _head(self) -> str:
         hook = "TC egress" if self.verdicts.helper else "XDP"
@@ -247,6 +260,9 @@ class Source:
             if set(block.needs) <= parsed:
                 given = _wrapped([CONTEXT, "frame_size", *(name for name, _ in self._given(block))])
                 lines.append(f"{tab}verdict = {self.functions[block.name]}({given});")
+                if self.goes_on:
+                    lines.append(f"{tab}if (verdict == {self.verdicts.on})")
+                    lines.append(f"{tab}\tbpf_tail_call({CONTEXT}, &{NEXT}, 0);")
                 lines.append(f"{tab}if (verdict != NOT_TAKEN)")
                 lines.append(f"{tab}\treturn verdict;")
         return [*lines, f"{tab}return {self.verdicts.on};"]

@@ -365,7 +365,7 @@ def _stats(commands: Commands) -> None:
     parser = _command(
         commands, "stats", "show what loaded programs count and remember",
         "bertha stats build/kv",
-        "bertha stats build/kv --seconds 10 --as-workload > measured.chunnel",
+        "bertha stats build/kv --seconds 10 --as-workload",
     )  # fmt: skip
     _artifact(parser)
     parser.add_argument(

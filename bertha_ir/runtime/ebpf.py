@@ -37,6 +37,7 @@ VERDICTS = {
 # linux/capability.h; without CAP_PERFMON the verifier takes no difference of two pointers: no size of a frame
 _CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_PERFMON": 38, "CAP_BPF": 39}
 _INFO_SIZE, _VERIFIED_AT, _XLATED_AT = 232, 216, 20  # struct bpf_prog_info, linux/bpf.h
+_NEXT = b"next_program"
 _ROOM = 256  # bytes by which a program may make a packet longer
 _LOG_SIZE = 1 << 20
 
@@ -124,6 +125,17 @@ class Object:
             for key, value in described["entries"]:
                 made[tuple(key)] = tuple(value)
             self.maps[described["name"]] = made
+
+    def go_on_to(self, other: Object) -> None:
+        """Have the program hand what it passes to another one. `EbpfError` when it was not emitted to go on."""
+        handle = self._bpf.bpf_object__find_map_by_name(ctypes.c_void_p(self._object), _NEXT)
+        if not handle:
+            msg = "the program goes on to no other one"
+            raise EbpfError(msg)
+        place, entry = self._bpf.bpf_map__fd(ctypes.c_void_p(handle)), struct.pack("=I", other.fd)
+        if self._bpf.bpf_map_update_elem(place, struct.pack("=I", 0), entry, ctypes.c_uint64(0)):
+            msg = f"the program cannot go on to that one: {reason()}"
+            raise EbpfError(msg)
 
     def run(self, packet: bytes, repeat: int = 1) -> tuple[int, bytes, int]:
         """Run the program on a packet of 14 bytes or more; return (verdict as a number, packet, ns a run).

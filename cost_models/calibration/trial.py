@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from bertha_ir.plan import Hook
     from bertha_ir.program import DeviceProgram
+    from bertha_ir.spec import Specification
+    from bertha_ir.stack import Graph, Op
 
 SITE = """
 device h1: host { address 10.0.0.1; }
@@ -173,6 +175,14 @@ def _predicted(
 
 def compiled(chain: str, hook: Hook) -> DeviceProgram:
     """Return the program that a chain comes to at a hook, all of its ops fused, wherever a plan would put them."""
+    specification, graph, ops = graph_of(chain)
+    if hook == "process":
+        return datagram_program(specification, graph, ops, "h1")
+    return merge("app", "h1", hook, [frame_part(specification, graph, ops)])
+
+
+def graph_of(chain: str) -> tuple[Specification, Graph, tuple[Op, ...]]:
+    """Return the requests' direction of a stack with a chain above UDP, and the chain's ops of the path."""
     request = f"serialize(Query) |> {chain}" if "Query." in chain else chain
     stack = f"stack app(client, server) {{ request: {request} |> udp(4242); response: udp(4242); }}"
     with TemporaryDirectory(prefix="bertha-") as folder:
@@ -180,10 +190,7 @@ def compiled(chain: str, hook: Hook) -> DeviceProgram:
         path.write_text(f"{MESSAGE}\n{stack}\n{SITE}", encoding="utf-8")
         built = api.build([path], pipeline="expand,canonicalize,undo")
     graph = next(g for g in built.graphs if g.direction == "request")
-    ops = tuple(op for op in graph.chain() if op.event == "packet")
-    if hook == "process":
-        return datagram_program(built.specification, graph, ops, "h1")
-    return merge("app", "h1", hook, [frame_part(built.specification, graph, ops)])
+    return built.specification, graph, tuple(op for op in graph.chain() if op.event == "packet")
 
 
 def _content(key: int) -> bytes:

@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
+from bertha_ir.passes.destinations import rewrites
 from bertha_ir.passes.layout import fields_read
 from bertha_ir.passes.lowering.body import BodyLowering
 from bertha_ir.passes.lowering.sight import DatagramSight, FrameSight
@@ -48,11 +49,18 @@ class _Reading:
     inner: tuple[str, ...]
 
 
-def frame_part(specification: Specification, graph: Graph, ops: tuple[Op, ...]) -> Part:
-    """Lower path ops for a device that sees the frames of one direction between the transports."""
+def frame_part(
+    specification: Specification, graph: Graph, ops: tuple[Op, ...], among: tuple[Op, ...] | None = None
+) -> Part:  # fmt: skip
+    """Lower path ops for a device that sees the frames of one direction between the transports. `among`: all ops whose
+    frames are taken, if `ops` are only some of them.
+    """
     wire = Wire({m.name: m for m in specification.messages}, _transport(graph))
-    reads = tuple(_Reading(_only_from_service(op, graph), inner_headers(op, graph.wire(), wire)) for op in ops)
-    least = _common(reads)
+    every = {
+        op.id: _Reading(_only_from_service(op, graph), inner_headers(op, graph.wire(), wire)) for op in among or ops
+    }
+    reads = tuple(every[op.id] for op in ops)
+    least = _common(tuple(every.values()))
 
     def fits(inner: tuple[str, ...]) -> Conditions:
         return (*wire.lengths(inner), *wire.holds(inner[-1] if inner else wire.transport.header))
@@ -65,6 +73,22 @@ def frame_part(specification: Specification, graph: Graph, ops: tuple[Op, ...]) 
     headers = tuple(header_of(wire.messages[n], words=True) for n in names)
     parser = _merge_parsers(wire.parser(r.inner, port) for r in reads)
     return Part(headers, parser, tables, states, block)
+
+
+def apart(
+    specification: Specification, graph: Graph, ops: tuple[Op, ...], device: str, hook: Hook
+) -> tuple[DeviceProgram, ...]:
+    """Return a program for each of some ops, in their order, which together do what one of all of them does: each but
+    the first is run on what the one before it took and passed. Behind an op that rewrites the destination, frames are
+    not asked for it again.
+    """
+    programs, known = [], graph
+    for number, op in enumerate(ops, 1):
+        part = frame_part(specification, known, (op,), ops)
+        programs.append(merge(f"{graph.stack}_{hook}_{number}", device, hook, [part]))
+        if rewrites(op.body):
+            known = evolve(graph, service=None)
+    return tuple(programs)
 
 
 def _common(reads: tuple[_Reading, ...]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -105,11 +106,26 @@ def test_version_and_help_answer_on_standard_output() -> None:
 
 def test_examples_of_the_help_parse() -> None:
     """What the help shows is what the command line takes."""
-    for command in ("check", "compile", "plan", "ir", "explain", "effects", "passes", "targets"):
+    for command in (
+        "check",
+        "compile",
+        "plan",
+        "ir",
+        "explain",
+        "effects",
+        "passes",
+        "targets",
+        "load",
+        "unload",
+        "stats",
+        "prove",
+        "schedule",
+        "calibrate",
+    ):
         examples = [line for line in bertha(command, "--help").stdout.splitlines() if line.startswith("  bertha ")]
         assert examples
         for example in examples:
-            assert make_parser().parse_args(example.split()[1:]).command == command
+            assert make_parser().parse_args(shlex.split(example)[1:]).command == command
 
 
 def test_the_nearest_word_is_offered(capsys: pytest.CaptureFixture[str]) -> None:

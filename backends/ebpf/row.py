@@ -1,0 +1,31 @@
+"""Programs in a row: each does a part, and hands what it passes to the next by a tail call.
+
+One program is better, as it parses once and its caller is called once: this is for what does not fit into one, and for
+measuring what that costs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bertha_ir.backends.ebpf.source import Source
+from bertha_ir.backends.names import mangle
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bertha_ir.program import DeviceProgram
+
+LONGEST = 33  # MAX_TAIL_CALL_CNT, linux/bpf.h, and the one that is called first
+
+
+def emit_row(programs: Sequence[DeviceProgram]) -> dict[str, str]:
+    """Return `NAME.bpf.c` and `NAME.maps.json` of each of some programs that run one behind another, at most `LONGEST`.
+
+    A loader links them: `bertha_ir.runtime.ebpf.Object.go_on_to`.
+    """
+    files: dict[str, str] = {}
+    for number, program in enumerate(programs, 1):
+        source = Source(program, goes_on=number < len(programs))
+        files |= {f"{mangle(program.name)}.bpf.c": source.text, f"{mangle(program.name)}.maps.json": source.maps}
+    return files

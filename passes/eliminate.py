@@ -46,7 +46,7 @@ def _shorter(stack: Stack, direction: Direction, rewrites: Rewrites) -> Directio
         if _cancel(upper, lower, stack, direction, rewrites):
             rest = tuple(i for i in chain if i is not upper and i is not lower)
             return _shorter(stack, evolve(direction, instances=rest), rewrites)
-    for run in _runs(chain):
+    for run in runs(chain):
         for gone in (run[-1], run[0]):
             if _does_all(run, gone, stack, direction, rewrites):
                 rest = tuple(i for i in chain if i is not gone)
@@ -54,7 +54,7 @@ def _shorter(stack: Stack, direction: Direction, rewrites: Rewrites) -> Directio
     return direction
 
 
-def _runs(chain: tuple[Instance, ...]) -> Iterator[tuple[Instance, ...]]:
+def runs(chain: tuple[Instance, ...]) -> Iterator[tuple[Instance, ...]]:
     """Yield the parts of a chain that begin and end with one chunnel, with none in between that both ends must have."""
     for first, upper in enumerate(chain):
         path = list(takewhile(lambda i: not i.chunnel.both_ends and i.chunnel.transport is None, chain[first:]))

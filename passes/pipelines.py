@@ -13,6 +13,7 @@ PASSES: Registry[type[Pass]] = Registry("pass", "bertha_ir.passes")
 PASSES.add("select", "bertha_ir.passes.select:Select")
 PASSES.add("rules", "bertha_ir.passes.rules:Rules")
 PASSES.add("eliminate", "bertha_ir.passes.eliminate:Eliminate")
+PASSES.add("unite", "bertha_ir.passes.unite:Unite")
 PASSES.add("expand", "bertha_ir.passes.expand:Expand")
 PASSES.add("canonicalize", "bertha_ir.passes.canonicalize:Canonicalize")
 PASSES.add("undo", "bertha_ir.passes.undo:Undo")
@@ -21,14 +22,14 @@ PASSES.add("measure", "bertha_ir.passes.measure:Measure")
 PASSES.add("lower", "bertha_ir.passes.lower:Lower")
 
 PIPELINES = {
-    # Select plans each way through a stack's selects, and leaves the best. Rules and elimination speak of uses, which
-    # expanding turns into ops. Undo reads the constants that canonicalize has made of destinations; placing reads what
-    # undo has added.
-    "default": "select,rules,eliminate,expand,canonicalize,undo,place,lower",
+    # Select plans each way through a stack's selects, and leaves the best. Rules, elimination and uniting speak of uses,
+    # which expanding turns into ops. Undo reads the constants that canonicalize has made of destinations; placing reads
+    # what undo has added.
+    "default": "select,rules,eliminate,unite,expand,canonicalize,undo,place,lower",
     # As written: nothing is simplified. For finding out which pass an error comes from.
     "no-opt": "select,expand,undo,place,lower",
     # As the default, and each op counts its messages: for workloads that are measured.
-    "measured": "select,rules,eliminate,expand,canonicalize,undo,place,measure,lower",
+    "measured": "select,rules,eliminate,unite,expand,canonicalize,undo,place,measure,lower",
     # Up to the plan, for looking at it.
-    "plan": "select,rules,eliminate,expand,canonicalize,undo,place",
+    "plan": "select,rules,eliminate,unite,expand,canonicalize,undo,place",
 }

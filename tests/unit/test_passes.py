@@ -271,6 +271,32 @@ def test_what_a_pass_leaves_out_is_in_no_branch():
     assert list(active(built)) == ["firewall.packet"]
 
 
+@pytest.mark.parametrize(
+    ("request_", "left", "prefixes"),
+    [
+        ("firewall([10.0.0.0/8]) |> firewall([172.16.0.0/12])", ["firewall"], 2),
+        ("firewall([10.0.0.0/8]) |> tag(Query.kind, 1) |> firewall([172.16.0.0/12])", ["firewall", "tag"], 2),
+        (
+            "firewall([10.0.0.0/8]) |> count(Query.kind) |> firewall([172.16.0.0/12])",
+            ["firewall", "count", "firewall_2"],
+            1,
+        ),
+        ("allow([10.0.0.0/8]) |> allow([172.16.0.0/12])", ["allow", "allow_2"], 1),
+    ],
+)
+def test_two_tables_become_one_where_that_is_the_same(request_, left, prefixes):
+    """What either denies is denied; but a counter must not lose what the second denied, and what both must allow is not
+    what either allows.
+    """
+    built = compiled(f"{request_} |> udp(4242)", site="", pipeline="plan")
+    (stack,) = dict(built.snapshots)["after unite"].stacks
+    instances = stack.directions[0].instances[:-1]
+    assert [i.id for i in instances] == left
+    assert len(dict(instances[0].arguments).popitem()[1].prefixes) == prefixes
+    noted = [e for e in built.plans[0].ledger if "has its entries too" in e.rewrite]
+    assert [e.by for e in noted] == ["z3"] * (prefixes - 1)
+
+
 SWAPS = """
 chunnel mask(by: u8) {
   place: endpoint; needs both ends;
@@ -413,7 +439,7 @@ def test_every_checksum_that_covers_a_field_is_fixed():
 def test_a_pipeline_prints_and_parses_back():
     """Pipelines are data."""
     text = str(parse_pipeline("default"))
-    assert text == "select,rules,eliminate,expand,canonicalize,undo,place,lower"
+    assert text == "select,rules,eliminate,unite,expand,canonicalize,undo,place,lower"
     assert str(parse_pipeline(text)) == text
 
 
@@ -429,7 +455,7 @@ def test_a_pipeline_that_does_not_fit_together_is_refused(text):
 def test_every_stage_prints_and_parses_back(folder):
     """What any pass makes of the examples round-trips through the textual IR."""
     built = api.build(sorted(folder.glob("*.chunnel")))
-    assert len(built.snapshots) == 9
+    assert len(built.snapshots) == 10
     for name, value in built.snapshots:
         assert parse_ir(print_ir(value)) == value, name
 

@@ -22,7 +22,7 @@ PASSES.add("measure", "bertha_ir.passes.measure:Measure")
 PASSES.add("lower", "bertha_ir.passes.lower:Lower")
 
 PIPELINES = {
-    # Select plans each way through a stack's selects, and leaves the best. Rules, elimination and uniting speak of uses,
+    # Select plans each way through the selects, and leaves the best. Rules, elimination and uniting speak of uses,
     # which expanding turns into ops. Undo reads the constants that canonicalize has made of destinations; placing reads
     # what undo has added.
     "default": "select,rules,eliminate,unite,expand,canonicalize,undo,place,lower",

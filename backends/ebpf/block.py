@@ -9,6 +9,8 @@ from attrs import Factory, define, field
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
+from bertha_ir.backends.ebpf.maps import WORD
+from bertha_ir.backends.ebpf.rows import Rows
 from bertha_ir.backends.ebpf.words import WHOLE, Words, c_type, literal, load, masked, stores, width_of
 from bertha_ir.backends.printing import bare, place_of
 from bertha_ir.types import BOOL
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from bertha_ir.backends.ebpf.maps import Container
+    from bertha_ir.backends.ebpf.rows import Row
     from bertha_ir.backends.names import Names
     from bertha_ir.program import Block, DeviceProgram
     from bertha_ir.types import Type
@@ -57,6 +60,7 @@ class BlockPrinter:
     deltas: dict[Change, str] = Factory(dict)
     optional: set[e.Field] = Factory(set)
     used: frozenset[str] = frozenset()
+    rows: Rows = Factory(Rows)
 
     def __attrs_post_init__(self) -> None:
         self.words = Words(
@@ -92,7 +96,7 @@ class BlockPrinter:
         fixes = (n for n in body if isinstance(n, s.FixChecksum))
         changes = dict.fromkeys(self._change(n) for n in fixes if not self._waits(n.part))
         own = [change for change in changes if change not in self.deltas]
-        outer, known = dict(self.deltas), dict(self.locals)
+        outer, known, rows = dict(self.deltas), dict(self.locals), self.rows.inside()
         for change in own:
             self._open_delta(change)
         for statement in body:
@@ -100,6 +104,7 @@ class BlockPrinter:
         if not (body and isinstance(body[-1], s.Drop | s.Bounce)):
             self._apply(own)
         self.deltas = outer
+        self.rows.outside(rows)
         self.locals.clear()
         self.locals.update(known)
 
@@ -127,7 +132,9 @@ class BlockPrinter:
                 self._if(condition, then, otherwise)
             case s.Repeat(count, body):
                 turn = self.names.fresh("turn")
+                self.rows.forget()  # what is known before a turn may not be behind one
                 self._braced(f"for (__u32 {turn} = 0; {turn} < {count}; {turn}++)", body)
+                self.rows.forget()
             case s.Lookup():
                 self._look_up(node)
             case s.Store():
@@ -154,6 +161,7 @@ class BlockPrinter:
             return
         kind = c_type(type_)
         if name in self.locals and self.kinds[self.locals[name]] == kind:
+            self.rows.forget()
             self.say(f"{self.locals[name]} = {bare(text)};")
             return
         self.locals[name] = self.names.fresh(name)
@@ -188,6 +196,7 @@ class BlockPrinter:
             text = self._kept(text, size)
         for line in stores(base, first, size, text):
             self.say(line)
+        self.rows.forget()
 
     def _kept(self, text: str, size: int) -> str:
         """Return a variable with a value that is stored in parts: the first part may be read to make the second."""
@@ -195,44 +204,69 @@ class BlockPrinter:
         self.say(f"{'__u64' if size > 4 else '__u32'} {name} = {text};")  # noqa: PLR2004  (a half register)
         return name
 
-    def _key(self, container: Container, keys: tuple[e.Expr, ...]) -> str:
+    def _key(self, container: Container, members: str) -> str:
+        """Print a key made of members; return its variable."""
+        if container.kind == "array":
+            name = self.names.fresh("cell")
+            self.say(f"__u32 {name} = 0;")
+            return name
         name = self.names.fresh(f"{container.name}_at")
         if container.kind == "lpm":
-            return self._prefix(container, keys[0], name)
-        members = ", ".join(f".k{i} = {bare(self.words.text(k))}" for i, k in enumerate(keys))
-        self.say(f"struct {container.name}_key {name} = {{ {members} }};")
+            width = container.keys[0]
+            self.say(f"struct {container.name}_key {name} = {{ .length = {width} }};")
+            # what is wider than its length is not aligned, and the verifier takes no word of the stack that is not
+            at_once = (
+                stores(f"{name}.prefix", 0, width // 8, members) if width <= WORD else _bytes(name, width, members)
+            )
+            for line in at_once:
+                self.say(line)
+        else:
+            self.say(f"struct {container.name}_key {name} = {{ {members} }};")
         return name
 
-    def _prefix(self, container: Container, key: e.Expr, name: str) -> str:
-        text, width = self.words.once(key), width_of(key.type)
-        parts = ", ".join(f"(__u8)({text} >> {shift})" for shift in range(width - 8, -1, -8))
-        self.say(f"struct {container.name}_key {name} = {{ .length = {width}, .prefix = {{ {parts} }} }};")
-        return name
+    def _members(self, container: Container, keys: tuple[e.Expr, ...]) -> str:
+        """Return what a key is made of."""
+        if container.kind == "lpm":
+            return self.words.once(keys[0])
+        return ", ".join(f".k{i} = {bare(self.words.text(k))}" for i, k in enumerate(keys))
+
+    def _row(self, container: Container, keys: tuple[e.Expr, ...]) -> Row:
+        """Look a row up, unless it is known; return its variable, 0 where there is none, and that of its key."""
+        members = self._members(container, keys)
+        known = self.rows.of((container.name, members))
+        if known is None:
+            known = self.names.fresh(f"{container.name}_row"), self._key(container, members)
+            found = f"bpf_map_lookup_elem(&{container.name}, &{known[1]})"
+            self.say(f"struct {container.name}_value *{known[0]} = {found};")
+            self.rows.know((container.name, members), known)
+        return known
 
     def _look_up(self, node: s.Lookup) -> None:
         bound = {local.name for local in node.into} | {node.hit}
         if not bound & self.used:
             return
         container = self.containers[node.container]
-        row = self.names.fresh(f"{container.name}_row")
         if container.form == "rows":
-            self._find_row(container, node, row)
+            row = self._find_row(container, node)
         else:
-            self._find_in_map(container, node, row)
+            row, _ = self._row(container, node.keys)
         if node.hit is not None:
             self._bind(node.hit, BOOL, f"{row} != 0")
         for i, local in enumerate(node.into):
             value = f"{row}->v{i}"
             narrow = masked(value, container.values[i]) if not container.entries else value
-            self._bind(local.name, local.type, f"{row} ? {narrow} : 0")
+            there = container.form == "rows" and container.kind == "array"
+            self._bind(local.name, local.type, narrow if there else f"{row} ? {narrow} : 0")
 
-    def _find_row(self, container: Container, node: s.Lookup, row: str) -> None:
-        keys = [self._once(k) for k in node.keys]
+    def _find_row(self, container: Container, node: s.Lookup) -> str:
+        """Look a row up in an array; return its variable, 0 where there is none."""
+        row, keys = self.names.fresh(f"{container.name}_row"), [self._once(k) for k in node.keys]
+        if container.kind == "array":  # the index is in range; the verifier is shown that it is
+            self.say(f"if ({keys[0]} >= {container.size})")
+            self.say(f"\treturn {self.verdicts.on};")
+            self.say(f"struct {container.name}_row *{row} = &{container.name}.rows[{keys[0]}];")
+            return row
         self.say(f"struct {container.name}_row *{row} = 0;")
-        if container.kind == "array":
-            self.say(f"if ({keys[0]} < {container.size})")
-            self.say(f"\t{row} = &{container.name}.rows[{keys[0]}];")
-            return
         turn = self.names.fresh("turn")
         at = f"{container.name}.rows[{turn}]"
         if container.kind == "range":
@@ -245,6 +279,7 @@ class BlockPrinter:
         self.say("\t\tbreak;")
         self.say("\t}")
         self.say("}")
+        return row
 
     def _once(self, key: e.Expr) -> str:
         """Return a C variable with a key; the compiler does not know its range, so that it keeps bounds checks."""
@@ -253,42 +288,49 @@ class BlockPrinter:
         self.say(f"HIDE({name});")
         return name
 
-    def _find_in_map(self, container: Container, node: s.Lookup, row: str) -> None:
-        key = self._cell() if container.kind == "array" else self._key(container, node.keys)
-        self.say(f"struct {container.name}_value *{row} = bpf_map_lookup_elem(&{container.name}, &{key});")
-
-    def _cell(self) -> str:
-        name = self.names.fresh("cell")
-        self.say(f"__u32 {name} = 0;")
-        return name
-
     def _delete(self, container: Container, keys: tuple[e.Expr, ...]) -> None:
         """Remove a key; a cell has none and goes back to zero."""
+        key = self._key(container, self._members(container, keys))
         if container.kind == "array":
-            key, value = self._cell(), self.names.fresh(f"{container.name}_new")
+            value = self.names.fresh(f"{container.name}_new")
             self.say(f"struct {container.name}_value {value} = {{}};")
             self.say(f"bpf_map_update_elem(&{container.name}, &{key}, &{value}, BPF_ANY);")
         else:
-            self.say(f"bpf_map_delete_elem(&{container.name}, &{self._key(container, keys)});")
+            self.say(f"bpf_map_delete_elem(&{container.name}, &{key});")
+        self.rows.forget(container.name)
 
     def _store(self, node: s.Store) -> None:
         container = self.containers[node.state]
-        key = self._cell() if container.kind == "array" else self._key(container, node.keys)
         value = self.names.fresh(f"{container.name}_new")
         members = ", ".join(f".v{i} = {bare(self.words.text(v))}" for i, v in enumerate(node.values))
         self.say(f"struct {container.name}_value {value} = {{ {members} }};")
-        if node.mode == "set":
+        if node.mode == "add":
+            self._add(container, node.keys, value)
+        elif container.kind == "array" or len(container.values) == 1:
+            self._overwrite(container, node.keys, value)
+        else:  # nobody is to see a row of which only a part is new
+            key = self._key(container, self._members(container, node.keys))
             self.say(f"bpf_map_update_elem(&{container.name}, &{key}, &{value}, BPF_ANY);")
-        else:
-            self._add(container, key, value)
+            self.rows.forget(container.name)
 
-    def _add(self, container: Container, key: str, value: str) -> None:
+    def _overwrite(self, container: Container, keys: tuple[e.Expr, ...], value: str) -> None:
+        """Write in place, which takes a fraction of an update; a new row is inserted."""
+        row, key = self._row(container, keys)
+        self.say(f"if ({row})")
+        self.say(f"\t*{row} = {value};")
+        if container.kind != "array":
+            self.say("else")
+            self.say(f"\tbpf_map_update_elem(&{container.name}, &{key}, &{value}, BPF_ANY);")
+            self.rows.forget(container.name)
+
+    def _add(self, container: Container, keys: tuple[e.Expr, ...], value: str) -> None:
         """Add in place; a new row is inserted, and if another processor was first, added to after all."""
-        row = self.names.fresh(f"{container.name}_row")
-        found = f"bpf_map_lookup_elem(&{container.name}, &{key})"
-        self.say(f"struct {container.name}_value *{row} = {found};")
-        self.say(f"if (!{row} && bpf_map_update_elem(&{container.name}, &{key}, &{value}, BPF_NOEXIST))")
-        self.say(f"\t{row} = {found};")
+        row, key = self._row(container, keys)
+        if container.kind != "array":
+            found = f"bpf_map_lookup_elem(&{container.name}, &{key})"
+            self.say(f"if (!{row} && bpf_map_update_elem(&{container.name}, &{key}, &{value}, BPF_NOEXIST))")
+            self.say(f"\t{row} = {found};")
+            self.rows.forget(container.name)
         self.say(f"if ({row}) {{")
         for i in range(len(container.values)):
             self.say(f"\t__sync_fetch_and_add(&{row}->v{i}, {value}.v{i});")
@@ -315,6 +357,11 @@ class BlockPrinter:
             ]
             self.say(f"if ({delta})")
             self.say(f"\tbpf_l4_csum_replace({CONTEXT}, {at}, 0, difference({delta}), {' | '.join(flags) or '0'});")
+
+
+def _bytes(key: str, width: int, value: str) -> list[str]:
+    shifts = range(width - 8, -1, -8)
+    return [f"{key}.prefix[{i}] = (__u8)({value} >> {shift});" for i, shift in enumerate(shifts)]
 
 
 def _used(body: s.Body) -> frozenset[str]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from bertha_ir.program import DeviceProgram, Entry, Table
 
+WORD = 32  # bits of a prefix that is a word of the key
 ROWS = 256  # how many rows a look-up compares one after another at the most
 
 
@@ -96,7 +97,7 @@ def _map(c: Container) -> str:
     value = "".join(f" {c.value_type} v{i};" for i in range(len(c.values))) or " __u32 present;"
     lines = [f"struct {c.name}_value {{{value} }};"]
     if c.kind == "lpm":
-        lines.append(f"struct {c.name}_key {{ __u32 length; __u8 prefix[{c.keys[0] // 8}]; }} __attribute__((packed));")
+        lines.append(f"struct {c.name}_key {{ __u32 length; {_prefix(c.keys[0])}")
     elif c.kind != "array":
         lines.append(f"struct {c.name}_key {{{''.join(f' {c.key_type} k{i};' for i in range(len(c.keys)))} }};")
     key = "__u32" if c.kind == "array" else f"struct {c.name}_key"
@@ -108,6 +109,11 @@ def _map(c: Container) -> str:
 \t__type(value, struct {c.name}_value);
 }} {c.name} SEC(".maps");""")
     return "\n".join(lines)
+
+
+def _prefix(width: int) -> str:
+    """Return the rest of a trie's key. One that is no wider than its length is aligned, and stored at once."""
+    return f"__u8 prefix[{width // 8}]; }}" + (";" if width <= WORD else " __attribute__((packed));")
 
 
 _TYPES = {"hash": "HASH", "lru_hash": "LRU_HASH", "array": "ARRAY", "exact": "HASH", "lpm": "LPM_TRIE"}

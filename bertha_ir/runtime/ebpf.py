@@ -37,7 +37,7 @@ VERDICTS = {
 # linux/capability.h; without CAP_PERFMON the verifier takes no difference of two pointers: no size of a frame
 _CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_PERFMON": 38, "CAP_BPF": 39}
 _INFO_SIZE, _VERIFIED_AT, _XLATED_AT = 232, 216, 20  # struct bpf_prog_info, linux/bpf.h
-_NEXT = b"next_program"
+_NEXT = "next_program"
 _ROOM = 256  # bytes by which a program may make a packet longer
 _LOG_SIZE = 1 << 20
 
@@ -115,27 +115,31 @@ class Object:
         if maps is None:
             return
         for described in json.loads(maps.read_text(encoding="utf-8"))["maps"]:
-            handle = self._bpf.bpf_object__find_map_by_name(
-                ctypes.c_void_p(self._object), described["map"].encode()
-            )  # fmt: skip
-            if not handle:
-                msg = f"the object has no map `{described['map']}`"
-                raise EbpfError(msg)
-            made = Map(self._bpf.bpf_map__fd(ctypes.c_void_p(handle)), described)
+            made = Map(self.map(described["map"]), described)
             for key, value in described["entries"]:
                 made[tuple(key)] = tuple(value)
             self.maps[described["name"]] = made
 
+    def map(self, name: str) -> int:
+        """Return the descriptor of a map by its name in C, which is this object's to close; `EbpfError` if there is
+        none.
+        """
+        handle = self._bpf.bpf_object__find_map_by_name(ctypes.c_void_p(self._object), name.encode())
+        if not handle:
+            msg = f"the object has no map `{name}`"
+            raise EbpfError(msg)
+        found: int = self._bpf.bpf_map__fd(ctypes.c_void_p(handle))
+        return found
+
+    def put(self, name: str, key: bytes, value: bytes) -> None:
+        """Insert or replace an entry of a map, by its name in C; `EbpfError` when the kernel refuses."""
+        if self._bpf.bpf_map_update_elem(self.map(name), key, value, ctypes.c_uint64(0)):
+            msg = f"the map `{name}` does not take the entry: {reason()}"
+            raise EbpfError(msg)
+
     def go_on_to(self, other: Object) -> None:
         """Have the program hand what it passes to another one. `EbpfError` when it was not emitted to go on."""
-        handle = self._bpf.bpf_object__find_map_by_name(ctypes.c_void_p(self._object), _NEXT)
-        if not handle:
-            msg = "the program goes on to no other one"
-            raise EbpfError(msg)
-        place, entry = self._bpf.bpf_map__fd(ctypes.c_void_p(handle)), struct.pack("=I", other.fd)
-        if self._bpf.bpf_map_update_elem(place, struct.pack("=I", 0), entry, ctypes.c_uint64(0)):
-            msg = f"the program cannot go on to that one: {reason()}"
-            raise EbpfError(msg)
+        self.put(_NEXT, struct.pack("=I", 0), struct.pack("=I", other.fd))
 
     def run(self, packet: bytes, repeat: int = 1) -> tuple[int, bytes, int]:
         """Run the program on a packet of 14 bytes or more; return (verdict as a number, packet, ns a run).

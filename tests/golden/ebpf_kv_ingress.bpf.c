@@ -94,11 +94,11 @@ static __always_inline int take_kv_request(struct xdp_md *ctx, __u32 frame_size,
 	__u32 index = (__u32)((step_11 * 0x100000001b3ULL) % 3ULL);
 	__u32 key = index;
 	HIDE(key);
-	struct shard_shards_row *shard_shards_row = 0;
-	if (key < 64)
-		shard_shards_row = &shard_shards.rows[key];
-	__u32 to_ip = shard_shards_row ? shard_shards_row->v0 : 0;
-	__u32 to_port = shard_shards_row ? shard_shards_row->v1 : 0;
+	if (key >= 64)
+		return XDP_PASS;
+	struct shard_shards_row *shard_shards_row = &shard_shards.rows[key];
+	__u32 to_ip = shard_shards_row->v0;
+	__u32 to_port = shard_shards_row->v1;
 	ipv4_delta += change_32(bpf_ntohl(*(__be32 *)(ipv4 + 16)), to_ip);
 	udp_delta += change_32(bpf_ntohl(*(__be32 *)(ipv4 + 16)), to_ip);
 	*(__be32 *)(ipv4 + 16) = bpf_htonl(to_ip);

@@ -1,0 +1,175 @@
+"""Generated kernel programs against programs written by hand for the same job, on the same packets, in one run.
+
+The programs by hand are in `benchmarks/handwritten/`, in the style of known ones: Bertha's own XDP sharder, xdp-filter,
+Katran. That they do the same is checked before they are timed, and by `tests/kernel/test_handwritten.py` on many
+packets. Run it as root: `python benchmarks/handwritten.py [--json]`. Times are of this machine; what to compare are the
+ratios of one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import struct
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from attrs import asdict, frozen
+
+from bertha_ir.backends.base import Unit
+from bertha_ir.backends.ebpf.target import EbpfBackend
+from bertha_ir.cost_models.calibration import kernel, probes
+from bertha_ir.cost_models.calibration.trial import compiled, steady_frame
+from bertha_ir.runtime import ebpf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bertha_ir.program import DeviceProgram
+
+HERE = Path(__file__).parent / "handwritten"
+ROUNDS, REPEAT, LOADS = 25, 100_000, 10
+PREFIXES = ("172.16.0.0/12", "192.168.0.0/16", "10.99.0.0/16", "100.64.0.0/10")
+BACKENDS = "[own, other, third]"
+ADDRESSES = ((0x0A000001, 4242), (0x0A000001, 4243), (0x0A000001, 4244))
+JOBS = {
+    "sharder": f"shard(key = Query.wide, shards = {BACKENDS})",
+    "deny": f"firewall(deny = [{', '.join(PREFIXES)}])",
+    "limiter": "limit(rate = 1000000000, burst = 1000000, by = ipv4.src)",
+    "balancer": f"load_balance(by = Query.wide, backends = {BACKENDS})",
+}
+
+
+@frozen
+class Figures:
+    """A program: instructions as the kernel holds them, and as its verifier walked through; nanoseconds a packet,
+    without the kernel's own part of a test run, and milliseconds to load it.
+    """
+
+    translated: int
+    verified: int
+    ns: float
+    load_ms: float
+
+
+def generated(job: str) -> DeviceProgram:
+    """Return Bertha's program for a job."""
+    return compiled(JOBS[job], "ingress")
+
+
+@contextmanager
+def loaded(job: str) -> Iterator[tuple[ebpf.Object, ebpf.Object]]:
+    """Load both programs of a job: Bertha's, and the one by hand, with the same tables."""
+    program = generated(job)
+    with TemporaryDirectory() as name, ExitStack() as opened:
+        folder = Path(name)
+        for file, text in EbpfBackend().emit(Unit(program)).items():
+            (folder / file).write_text(text, encoding="utf-8")
+        ours = opened.enter_context(ebpf.Object(ebpf.build(folder / "app.bpf.c", folder), folder / "app.maps.json"))
+        theirs = opened.enter_context(ebpf.Object(ebpf.build(HERE / f"{job}.bpf.c", folder, f"-I{HERE}")))
+        _fill(job, theirs, program)
+        yield ours, theirs
+
+
+def _fill(job: str, program: ebpf.Object, same: DeviceProgram) -> None:
+    """Give a program by hand the tables of the generated one."""
+    rows: dict[str, Callable[[], list[tuple[bytes, bytes]]]] = {
+        "sharder": lambda: [(struct.pack("=I", n), _endpoint(at)) for n, at in enumerate(ADDRESSES)],
+        "balancer": lambda: [(struct.pack("=I", n), _endpoint(at)) for n, at in enumerate(ADDRESSES)],
+        "deny": lambda: [(_prefix(text), struct.pack("=I", 1)) for text in PREFIXES],
+        "limiter": list,
+    }
+    name = {"sharder": "shards", "balancer": "reals", "deny": "denied", "limiter": ""}[job]
+    for key, value in rows[job]():
+        program.put(name, key, value)
+    if job == "balancer":
+        ring = next(table for table in same.tables if len(table.entries) > len(ADDRESSES))
+        for entry in ring.entries:
+            program.put("ring", struct.pack("=I", entry.match[0]), struct.pack("=I", entry.values[0] % len(ADDRESSES)))
+
+
+def _endpoint(at: tuple[int, int]) -> bytes:
+    return struct.pack(">IHH", *at, 0)
+
+
+def _prefix(text: str) -> bytes:
+    address, _, length = text.partition("/")
+    return struct.pack("=I", int(length)) + bytes(map(int, address.split(".")))
+
+
+def measured(job: str) -> tuple[Figures, Figures]:
+    """Return the figures of the generated program and of the one by hand, of rounds in which they take turns."""
+    frame = steady_frame(generated(job))
+    with loaded(job) as both:
+        if both[0].verdict(frame) != both[1].verdict(frame):
+            sys.exit(f"the programs of `{job}` do not do the same")
+        rounds = [[one.run(frame, REPEAT)[2] for one in both] for _ in range(ROUNDS)]
+        times = [min(column) + kernel.TRUNCATED - _base() for column in zip(*rounds, strict=True)]
+        sizes = [one.instructions() for one in both]
+    loads = _loads(job)
+    return tuple(Figures(*size, at, load) for size, at, load in zip(sizes, times, loads, strict=True))  # type: ignore[return-value]  # of two
+
+
+def _base() -> float:
+    """Return what the kernel's test run takes for a program that does nothing."""
+    if not _BASE:
+        with TemporaryDirectory() as name:
+            folder = Path(name)
+            source = folder / "nothing.bpf.c"
+            source.write_text(NOTHING, encoding="utf-8")
+            with ebpf.Object(ebpf.build(source, folder)) as program:
+                frame = probes.frame((probes.SOURCE, 1024), (probes.SERVICE, probes.PORT), bytes(64))
+                _BASE.append(min(program.run(frame, REPEAT)[2] for _ in range(ROUNDS)) + kernel.TRUNCATED)
+    return _BASE[0]
+
+
+_BASE: list[float] = []
+NOTHING = """#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+SEC("xdp") int nothing(struct xdp_md *ctx) { return XDP_PASS; }
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+"""
+
+
+def _loads(job: str) -> tuple[float, float]:
+    """Return how long the kernel takes to load each program, without its tables, at the least."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        for file, text in EbpfBackend().emit(Unit(generated(job))).items():
+            (folder / file).write_text(text, encoding="utf-8")
+        built = ebpf.build(folder / "app.bpf.c", folder), ebpf.build(HERE / f"{job}.bpf.c", folder, f"-I{HERE}")
+        times: list[list[float]] = [[], []]
+        for _ in range(LOADS):
+            for path, column in zip(built, times, strict=True):
+                began = time.perf_counter()
+                ebpf.Object(path).close()
+                column.append(1e3 * (time.perf_counter() - began))
+    return min(times[0]), min(times[1])
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="all figures as JSON")
+    parsed = parser.parse_args()
+    if missing := kernel.missing():
+        sys.exit(f"this process lacks {', '.join(missing)}")
+    found = {job: measured(job) for job in JOBS}
+    if parsed.json:
+        print(json.dumps({job: [asdict(f) for f in both] for job, both in found.items()}, indent=2))
+        return
+    print("generated / by hand (ratio)\n")
+    print(f"{'':10}{'instructions':>22}{'verified':>22}{'ns a packet':>24}{'load, ms':>24}")
+    for job, (ours, theirs) in found.items():
+        whole = [(ours.translated, theirs.translated), (ours.verified, theirs.verified)]
+        parts = [(ours.ns, theirs.ns), (ours.load_ms, theirs.load_ms)]
+        cells = [f"{a} / {b} ({a / b:.2f})" for a, b in whole] + [f"{a:.1f} / {b:.1f} ({a / b:.2f})" for a, b in parts]
+        print(f"{job:10}{cells[0]:>22}{cells[1]:>22}{cells[2]:>24}{cells[3]:>24}")
+
+
+if __name__ == "__main__":
+    main()

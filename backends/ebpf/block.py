@@ -260,12 +260,14 @@ class BlockPrinter:
 
     def _find_row(self, container: Container, node: s.Lookup) -> str:
         """Look a row up in an array; return its variable, 0 where there is none."""
-        row, keys = self.names.fresh(f"{container.name}_row"), [self._once(k) for k in node.keys]
+        row = self.names.fresh(f"{container.name}_row")
         if container.kind == "array":  # the index is in range; the verifier is shown that it is
-            self.say(f"if ({keys[0]} >= {container.size})")
+            index = self._once(node.keys[0], "__u64")  # a half register would be made whole behind the check
+            self.say(f"if ({index} >= {container.size})")
             self.say(f"\treturn {self.verdicts.on};")
-            self.say(f"struct {container.name}_row *{row} = &{container.name}.rows[{keys[0]}];")
+            self.say(f"struct {container.name}_row *{row} = &{container.name}.rows[{index}];")
             return row
+        keys = [self._once(k, c_type(k.type)) for k in node.keys]
         self.say(f"struct {container.name}_row *{row} = 0;")
         turn = self.names.fresh("turn")
         at = f"{container.name}.rows[{turn}]"
@@ -281,10 +283,10 @@ class BlockPrinter:
         self.say("}")
         return row
 
-    def _once(self, key: e.Expr) -> str:
+    def _once(self, key: e.Expr, kind: str) -> str:
         """Return a C variable with a key; the compiler does not know its range, so that it keeps bounds checks."""
         name = self.names.fresh("key")
-        self.say(f"{c_type(key.type)} {name} = {bare(self.words.text(key))};")
+        self.say(f"{kind} {name} = {bare(self.words.text(key))};")
         self.say(f"HIDE({name});")
         return name
 

@@ -92,7 +92,7 @@ static __always_inline int take_kv_request(struct xdp_md *ctx, __u32 frame_size,
 	__u64 step_10 = (__u64)(__u32)(__u8)(bpf_be64_to_cpu(*(__be64 *)(KvRequest + 18)) >> 8U);
 	__u64 step_11 = (((step_9 ^ step_10) * 0x100000001b3ULL) ^ (__u64)(__u32)(__u8)bpf_be64_to_cpu(*(__be64 *)(KvRequest + 18)));
 	__u32 index = (__u32)((step_11 * 0x100000001b3ULL) % 3ULL);
-	__u32 key = index;
+	__u64 key = index;
 	HIDE(key);
 	if (key >= 64)
 		return XDP_PASS;

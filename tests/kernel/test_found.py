@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from attrs import evolve
+from generators import Programs
 from loading import compared, emit, loaded, needs_kernel
 from samples import header
 from switches import TRUE
@@ -191,3 +192,11 @@ def test_a_process_needs_three_capabilities_and_no_more(lacking, tmp_path):
     assert (done.returncode == 0) == (lacking is None), done.stderr
     if lacking:
         assert f"loading a program needs CAP_{lacking.upper()}, which this process lacks" in done.stderr
+
+
+def test_an_index_is_a_whole_register(tmp_path):
+    """One of 32 bits was made one of 64 behind its check, and the verifier lost sight of that (random program 108)."""
+    program = Programs(108).program()
+    options = ("-Wno-unused-variable", "-Wno-unused-but-set-variable", "-Wno-self-assign")
+    with loaded(evolve(program, hook="ingress"), tmp_path, *options, "-Wno-tautological-compare") as kernel:
+        assert kernel.fd > 0

@@ -1,5 +1,7 @@
 """Random programs: kernel XDP, kernel TC, emitted Python and interpreter agree on every packet and all state."""
 
+import os
+
 import pytest
 from attrs import evolve
 from generators import Programs, frames
@@ -11,15 +13,16 @@ from bertha_ir.interpreter.program import Machine
 from bertha_ir.verify import verify_program
 
 pytestmark = needs_kernel
-COUNT = 60
+COUNT = 200
+PROGRAMS = 2000 if os.environ.get("BERTHA_LONG") == "1" else 200
 # What random programs compute in vain is not the printer's fault.
 IN_VAIN = ("variable", "but-set-variable")
 OPTIONS = (*(f"-Wno-unused-{kind}" for kind in IN_VAIN), "-Wno-self-assign", "-Wno-tautological-compare")
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(PROGRAMS))
 def test_random_programs_mean_one_thing(seed, tmp_path):
-    """60 frames through each of 30 programs, four ways: same verdict, bytes and state."""
+    """200 frames through each of 200 programs (`BERTHA_LONG=1`: 2,000), four ways: same verdict, bytes and state."""
     program = Programs(seed).program()
     verify_program(program)
     packets = frames(seed, COUNT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from attrs import evolve
 from project import ROOT
 
 from bertha_ir import api
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bertha_ir.interpreter.packet import Endpoint
+    from bertha_ir.plan import Plan
     from bertha_ir.program import DeviceProgram
 
 FOLDER = ROOT / "examples" / "catalogue"
@@ -45,6 +47,20 @@ def files_of(name: str) -> list[Path]:
 def built(name: str) -> api.Compiled:
     """A compiled chain."""
     return api.build(files_of(name))
+
+
+@cache
+def undelayed(name: str) -> Plan | None:
+    """The plan of a chain whose links have no delays, which would hide what it gains; None when they have none."""
+    specification = built(name).specification
+    links = tuple(
+        evolve(link, attributes=tuple(a for a in link.attributes if a.name != "delay"))
+        for link in specification.site.links
+    )
+    if links == specification.site.links:
+        return None
+    (plan,) = api.build_from(evolve(specification, site=evolve(specification.site, links=links))).plans
+    return plan
 
 
 def frames(name: str, program: DeviceProgram, count: int) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ import random
 
 import pytest
 from bmv2 import MISSING, compile_p4, run_switch
+from catalogue import files_of
 from compiling import SITE, compiled
 from frames import frame
 
@@ -67,3 +68,28 @@ def test_a_message_too_short_for_one_op_meets_the_others(tmp_path):
         sent.append((CLIENTS, data))
     assert 60 < len(expected[SERVERS]) < 140
     assert run_switch(*in_switch(built, tmp_path), sent, len(expected[SERVERS])) == expected
+
+
+def test_the_cache_of_memcached_answers_bit_by_bit(tmp_path):
+    """Reads, writes and answers that the catalogue's cache sees, of keys that, by a poor hash, share lines."""
+    chain, site = (path.read_text() for path in files_of("memcached_cache"))
+    files = [tmp_path / "memcached_cache.chunnel", tmp_path / "site.chunnel"]
+    files[0].write_text(chain.replace("crc32(m.Memcached.key) as u16", "m.Memcached.key as u16 & 3"))
+    files[1].write_text(site.replace("port 1;", f"port {CLIENTS};").replace("port 2;", f"port {SERVERS};"))
+    built = api.build(files)
+    machine = Machine(next(p.program for p in built.programs if p.program.device == "tor"))
+    rng, sent, expected = random.Random(4), [], [[], []]
+    web, store = (0x0A001509, 5555), (0x0A001501, 11211)
+    forms = (b"get   %s" + b" " * 19 + b"\r\n", b"set   %s 0 0 8   \r\nwhatever\r\n", b"VALUE %s 0 8\r\n%s\r\nEND\r\n")
+    for _ in range(300):
+        which, key = rng.choice((0, 0, 0, 1, 2, 2)), b"key-000%d" % rng.randrange(6)
+        line = forms[which] % ((key, b"%08d" % rng.randrange(10**8)) if which == len(forms) - 1 else key)
+        port = SERVERS if which == len(forms) - 1 else CLIENTS
+        ends = (web, store) if port == CLIENTS else (store, web)
+        data = frame(*ends, bytes([0, rng.randrange(2), 0, 0, 0, 1, 0, 0]) + line)
+        outcome = machine.run(data)
+        expected[port if outcome.verdict == "bounce" else 1 - port].append(outcome.data)
+        sent.append((port, data))
+    answers = sum(number == CLIENTS for number, _ in sent) - len(expected[SERVERS])
+    assert answers > 20
+    assert run_switch(*in_switch(built, tmp_path), sent, 300) == expected

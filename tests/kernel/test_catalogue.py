@@ -14,7 +14,7 @@ NOW = 1_000_000_000_000
 # Both sides are told the same time: it is put in the place of what the kernel's helper would answer.
 TOLD = f"-Dbpf_ktime_get_ns()={NOW}ULL"
 # In a switch alone, or in a process alone.
-NOT_IN_KERNELS = {"coap_gateway", "dns_cache", "netcache", "rpc_faults"}
+NOT_IN_KERNELS = {"coap_gateway", "dns_cache", "netcache", "rpc_faults", "sequencer"}
 
 
 def programs(name):

@@ -80,6 +80,7 @@ IMPORTED = {
     "bertha_ir.runtime.state",
     "bertha_ir.runtime.udp",
     "__future__",
+    "typing",
     "struct",
 }
 

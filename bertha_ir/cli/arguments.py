@@ -302,7 +302,11 @@ def _passes(commands: Commands) -> None:
 
 
 def _targets(commands: Commands) -> None:
-    _command(commands, "targets", "list the backends and what they run", "bertha targets", "bertha targets --json")
+    parser = _command(
+        commands, "targets", "list the backends and what they run, or check one", "bertha targets",
+        "bertha targets --check ebpf",
+    )  # fmt: skip
+    parser.add_argument("--check", metavar="NAME", help="say what this one breaks of what a backend must keep")
 
 
 def _cost_models(commands: Commands) -> None:

@@ -345,10 +345,13 @@ def _load(commands: Commands) -> None:
         commands, "load", "load a device's programs into this host's kernel, to stay, and attach them",
         "bertha load build/kv --device h1 --interface eth0",
         "bertha load build/kv --device h1 --interface eth0 --mode generic --json",
+        "bertha load build/new --replace build/kv --device h1 --interface eth0",
     )  # fmt: skip
     _artifact(parser)
     parser.add_argument("--device", metavar="NAME", required=True, help="the host of the site that this one is")
     parser.add_argument("--interface", metavar="NAME", required=True, help="where the stack's messages come and go")
+    old = "an artifact whose programs there these replace, between two packets"
+    parser.add_argument("--replace", metavar="DIR", type=_folder, help=old)
     modes = "how XDP is attached: by the driver, in the kernel's own path, or whichever there is (default)"
     parser.add_argument("--mode", choices=("any", "native", "generic"), default="any", help=modes)
 

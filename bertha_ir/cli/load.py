@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 @refusing
 def run(parsed: argparse.Namespace) -> int:
     """Load and attach; what is there already stays as it is."""
-    rows = Pins().load(Artifact(parsed.folder), parsed.device, parsed.interface, parsed.mode)
+    old = None if parsed.replace is None else Artifact(parsed.replace)
+    rows = Pins().load(Artifact(parsed.folder), parsed.device, parsed.interface, parsed.mode, old=old)
     if parsed.json:
         say_json(ok=True, programs=[{**loaded_data(found), "changed": changed} for found, changed in rows])
     else:

@@ -34,6 +34,20 @@ def attach(program: int, hook: Hook, interface: int, mode: XdpMode = "any") -> i
     return link
 
 
+def switch(link: Path, program: Path) -> None:
+    """Put a pinned program in the place of the one that a pinned link has attached, between two packets. `EbpfError`
+    when the kernel refuses; the old one then stays.
+    """
+    held, fresh = unpinned(link), unpinned(program)
+    try:
+        if library().bpf_link_update(held, fresh, None):
+            msg = f"`{link}` cannot be given another program: {reason()}"
+            raise EbpfError(msg)
+    finally:
+        os.close(held)
+        os.close(fresh)
+
+
 def pin(descriptor: int, path: Path) -> None:
     """Give a program, a map or a link a name in the BPF file system, so that it stays; `EbpfError` when refused."""
     if library().bpf_obj_pin(descriptor, os.fsencode(path)):

@@ -12,21 +12,21 @@ import json
 import os
 import socket
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bertha_ir.runtime import ebpf
 from bertha_ir.runtime.libbpf import EbpfError
-from bertha_ir.runtime.links import attach, attached_to, pin, unpinned
+from bertha_ir.runtime.links import attach, attached_to, pin, switch, unpinned
 from bertha_ir.runtime.maps import Map
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bertha_ir.runtime.artifact import Artifact, Program
-    from bertha_ir.runtime.links import XdpMode
+    from bertha_ir.runtime.links import Hook, XdpMode
 
 ROOT = Path("/sys/fs/bpf/bertha")
 _SHORT = 16  # characters of a plan's id in a path
@@ -52,13 +52,16 @@ class Pins:
         self.root = root or ROOT
 
     def load(
-        self, artifact: Artifact, device: str, interface: str, mode: XdpMode = "any"
+        self, artifact: Artifact, device: str, interface: str, mode: XdpMode = "any", *, old: Artifact | None = None
     ) -> tuple[tuple[Loaded, bool], ...]:
         """Load the active programs of a device and attach them to an interface; return each, and whether anything had
         to be done. May be repeated: what is there and attached stays as it is, with all that it remembers.
 
-        `EbpfError` when the kernel refuses, or somebody else's program is attached there; a program that was not
-        loaded before is then taken away again.
+        Where `old` has programs on the interface, they are replaced between two packets, and then unloaded; what they
+        remember goes with them.
+
+        `EbpfError` when the kernel refuses, or somebody else's program is attached there; what this call has loaded or
+        attached until then is taken away again.
         """
         wanted = [p for p in artifact.programs if p.backend == "ebpf" and p.device == device and p.active]
         if not wanted:
@@ -66,8 +69,16 @@ class Pins:
             msg = f"the plan runs no kernel program on `{device}`; it does on {', '.join(known) or 'no device'}"
             raise EbpfError(msg)
         index = _index(interface)
-        with self._locked():
-            return tuple(self._one(artifact, program, index, mode) for program in wanted)
+        with self._locked(), ExitStack() as undo:
+            homes = [self._placed(artifact, program, undo) for program in wanted]
+            rows = []
+            for program, home in zip(wanted, homes, strict=True):
+                other = self._link(old, device, program.hook, index)
+                rows.append((home, _Place(home, _hook(program), index, mode, other).take(undo)))
+            undo.pop_all()
+            if old is not None and old.plan != artifact.plan:
+                self._forget(old.plan)
+            return tuple((self._loaded(home), done) for home, done in rows)
 
     def unload(self, plan: str | None = None) -> tuple[Loaded, ...]:
         """Detach and remove the programs of a plan, by its id, or of all plans; return what there was."""
@@ -75,19 +86,18 @@ class Pins:
             return ()
         with self._locked():
             gone = tuple(p for p in self.loaded() if plan is None or p.plan == plan[:_SHORT])
-            for folder in self._plans(plan):
-                _remove(folder)
+            self._forget(plan)
         return gone
 
     def loaded(self) -> tuple[Loaded, ...]:
         """Return what is loaded, by plan, device and name."""
-        found = []
-        for folder in sorted(self.root.glob("*/*/*")):
-            if not folder.name.endswith("~"):
-                plan, device, name = folder.relative_to(self.root).parts
-                links = sorted(int(p.name.removeprefix("link_")) for p in folder.glob("link_*"))
-                found.append(Loaded(plan, device, name, tuple(links), folder))
-        return tuple(found)
+        folders = sorted(self.root.glob("*/*/*"))
+        return tuple(self._loaded(folder) for folder in folders if not folder.name.endswith("~"))
+
+    def _loaded(self, folder: Path) -> Loaded:
+        plan, device, name = folder.relative_to(self.root).parts
+        links = sorted(int(p.name.removeprefix("link_")) for p in folder.glob("link_*"))
+        return Loaded(plan, device, name, tuple(links), folder)
 
     @contextmanager
     def maps(self, artifact: Artifact, loaded: Loaded) -> Iterator[dict[str, Map]]:
@@ -102,8 +112,18 @@ class Pins:
             for found in opened.values():
                 os.close(found.fd)
 
-    def _plans(self, plan: str | None) -> list[Path]:
-        return [f for f in self.root.iterdir() if f.is_dir() and (plan is None or f.name == plan[:_SHORT])]
+    def _forget(self, plan: str | None) -> None:
+        """Remove the folders of a plan, or of all."""
+        for folder in [f for f in self.root.iterdir() if f.is_dir() and (plan is None or f.name == plan[:_SHORT])]:
+            _remove(folder)
+
+    def _link(self, artifact: Artifact | None, device: str, hook: str, index: int) -> Path | None:
+        """Return the link by which an artifact has a program at a hook of an interface, if it has."""
+        if artifact is None:
+            return None
+        names = [p.name for p in artifact.programs if (p.device, p.hook) == (device, hook)]
+        links = [self.root / artifact.plan[:_SHORT] / device / name / f"link_{index}" for name in names]
+        return next((link for link in links if link.exists()), None)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -123,24 +143,13 @@ class Pins:
         finally:
             os.close(folder)
 
-    def _one(self, artifact: Artifact, program: Program, index: int, mode: XdpMode) -> tuple[Loaded, bool]:
-        home = self.root / artifact.plan[:_SHORT] / program.device / program.name
-        fresh = not home.is_dir()
-        if fresh:
+    def _placed(self, artifact: Artifact, program: Program, undo: ExitStack) -> Path:
+        """Return where a program is pinned, which it is now if it was not."""
+        home: Path = self.root / artifact.plan[:_SHORT] / program.device / program.name
+        if not home.is_dir():
             self._place(artifact, program, home)
-        link = home / f"link_{index}"
-        if link.exists() and attached_to(link) != index:  # the interface it was on is gone
-            link.unlink()
-        done = not link.exists()
-        if done:
-            try:
-                _attach(home, index, program, mode)
-            except EbpfError:
-                if fresh:
-                    _remove(home)
-                raise
-        links = sorted(int(p.name.removeprefix("link_")) for p in home.glob("link_*"))
-        return Loaded(artifact.plan[:_SHORT], program.device, program.name, tuple(links), home), done
+            undo.callback(_remove, home)
+        return home
 
     @staticmethod
     def _place(artifact: Artifact, program: Program, home: Path) -> None:
@@ -166,16 +175,47 @@ def _is_bpf(path: Path) -> bool:
     return next((kinds[str(p)] for p in (path, *path.parents) if str(p) in kinds), "") == "bpf"
 
 
-def _attach(home: Path, interface: int, program: Program, mode: XdpMode) -> None:
-    descriptor = unpinned(home / "program")
-    try:
-        link = attach(descriptor, "xdp" if program.hook == "ingress" else "tc egress", interface, mode)
-    finally:
-        os.close(descriptor)
-    try:
-        pin(link, home / f"link_{interface}")
-    finally:
-        os.close(link)
+@dataclass(frozen=True)
+class _Place:
+    """A pinned program, by its folder, and the hook of an interface where it is to be; `other`: the link by which
+    another one is there that it replaces.
+    """
+
+    home: Path
+    hook: Hook
+    interface: int
+    mode: XdpMode
+    other: Path | None
+
+    def take(self, undo: ExitStack) -> bool:
+        """Attach the program, unless it is attached; return whether it was not."""
+        link = self.home / f"link_{self.interface}"
+        if link.exists() and attached_to(link) != self.interface:  # the interface it was on is gone
+            link.unlink()
+        if link.exists():
+            return False
+        held = self._link(undo)
+        try:
+            pin(held, link)
+            undo.callback(link.unlink)
+        finally:
+            os.close(held)
+        return True
+
+    def _link(self, undo: ExitStack) -> int:
+        if self.other is not None:
+            switch(self.other, self.home / "program")
+            undo.callback(switch, self.other, self.other.with_name("program"))
+            return unpinned(self.other)
+        program = unpinned(self.home / "program")
+        try:
+            return attach(program, self.hook, self.interface, self.mode)
+        finally:
+            os.close(program)
+
+
+def _hook(program: Program) -> Hook:
+    return "xdp" if program.hook == "ingress" else "tc egress"
 
 
 def _index(interface: str) -> int:

@@ -1,10 +1,12 @@
 """Programs that stay in the kernel: loaded again, by two at once, by one that is killed, beside somebody else's."""
 
 import json
+import select
 import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -154,6 +156,68 @@ def test_somebody_elses_program_is_left_alone(tmp_path, pins, pair):  # noqa: AR
     assert pins.unload(other.plan) == ()
     pins.unload(one.plan)
     assert all(done for _, done in pins.load(other, "hub", "wire"))
+
+
+def test_a_plan_takes_the_place_of_another_while_messages_come(tmp_path, pins, pair, capsys):
+    """A third shard is added: of the requests that come meanwhile none is lost or goes past the shards, and of the old
+    plan nothing stays.
+    """
+    old, text = compiled(tmp_path), TEXT.replace("[a, b]", "[a, b, c]")
+    (tmp_path / "more.chunnel").write_text(text.replace("PORT", "7000") + "endpoint c = 10.0.0.1:7003;")
+    new = tmp_path / "new"
+    write(api.artifact(api.build([tmp_path / "more.chunnel"], pipeline="measured")), new)
+    assert main(["load", str(old), "--device", "hub", "--interface", "wire"]) == 0
+    with Stream(pair) as stream:
+        stream.after(500)
+        assert main(["load", str(new), "--replace", str(old), "--device", "hub", "--interface", "wire"]) == 0
+        stream.after(500)
+    assert sorted(n for shard in stream.seen for n in shard) == list(range(stream.sent))
+    assert stream.seen[2]
+    assert min(stream.seen[2]) >= 500
+    assert {p.plan for p in pins.loaded()} == {Artifact(new).plan[:16]}
+    assert main(["load", str(new), "--device", "hub", "--interface", "wire"]) == 0
+    assert "already" in capsys.readouterr().out
+
+
+class Stream:
+    """Readings that a thread sends to the service as long as the stream is open, and what each of three shards got."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.shards = [pair.server.socket(("10.0.0.1", port)) for port in (7001, 7002, 7003)]
+        self.client = pair.client.socket(("10.0.0.9", 5555))
+        self.sent, self.seen, self.ending = 0, [[], [], []], threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self) -> None:
+        """Send, and receive what has come: no queue grows long."""
+        while not self.ending.is_set():
+            self.client.sendto(struct.pack(">IBI", self.sent, 1, 7), ("10.0.0.1", 7000))
+            self.sent += 1
+            self.drain(0.001 if self.sent % 20 == 0 else 0)
+        self.drain(0.3)
+
+    def drain(self, seconds: float) -> None:
+        """Take what is there, or comes in this time."""
+        while ready := select.select(self.shards, [], [], seconds)[0]:
+            for shard in ready:
+                self.seen[self.shards.index(shard)].append(struct.unpack_from(">I", shard.recv(100))[0])
+
+    def after(self, more: int) -> None:
+        """Wait until so many more were sent, at most 20 s."""
+        goal, deadline = self.sent + more, time.monotonic() + 20
+        while self.sent < goal:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.ending.set()
+        self.thread.join()
+        for opened in (*self.shards, self.client):
+            opened.close()
 
 
 def test_an_interface_that_was_made_anew_is_attached_again(tmp_path, pins, pair):

@@ -43,7 +43,7 @@ def make_parser() -> Parser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for add in (
         _check, _compile, _verify, _plan, _schedule, _ir, _explain, _effects, _prove, _laws, _passes, _targets,
-        _cost_models, _calibrate, _load, _unload, _stats,
+        _cost_models, _calibrate, _load, _unload, _stats, _table,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -380,3 +380,16 @@ def _stats(commands: Commands) -> None:
     )
     workload = "as declarations, for `bertha plan`; programs count if compiled with `--pipeline measured`"
     parser.add_argument("--as-workload", action="store_true", help=workload)
+
+
+def _table(commands: Commands) -> None:
+    parser = _command(
+        commands, "table", "show and change the tables of loaded programs, while they run",
+        "bertha table build/kv",
+        "bertha table build/kv kv_firewall_deny --add 10.8.0.0/16 --remove 10.9.0.0/16",
+    )  # fmt: skip
+    _artifact(parser)
+    parser.add_argument("table", metavar="TABLE", nargs="?", help="the table to change, by its name in the list")
+    entry = "an entry to add, or to replace: KEY, or KEY=VALUE (repeatable)"
+    parser.add_argument("--add", metavar="ENTRY", action="append", default=[], help=entry)
+    parser.add_argument("--remove", metavar="KEY", action="append", default=[], help="an entry to remove (repeatable)")

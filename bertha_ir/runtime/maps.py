@@ -31,6 +31,22 @@ class Map:
         self._value = struct.Struct("=" + (member[described["value_member"]] * len(described["values"]) or "I"))
         self._widths: list[int] = described["keys"]
         self._values: list[int] = described["values"]
+        self.is_table: bool = described["table"]
+
+    @property
+    def is_prefixes(self) -> bool:
+        """Whether keys are prefixes, of which the longest wins."""
+        return self._kind == "lpm"
+
+    @property
+    def key_widths(self) -> list[int]:
+        """The bits of each member of a key."""
+        return self._widths
+
+    @property
+    def value_widths(self) -> list[int]:
+        """The bits of each member of a value."""
+        return self._values
 
     @classmethod
     def pinned(cls, path: Path, described: dict[str, Any]) -> Map:

@@ -272,6 +272,29 @@ def test_two_loaders_at_once_load_once(tmp_path, pins, pair):  # noqa: ARG001  (
     assert [(p.program, len(p.interfaces)) for p in pins.loaded()] == [("sensors_egress", 1), ("sensors_ingress", 1)]
 
 
+def test_a_prefix_is_blocked_while_the_program_runs(tmp_path, pins, pair, capsys):  # noqa: ARG001  (a mount)
+    """And let in again; what is no entry of the table changes nothing."""
+    out = str(compiled(tmp_path))
+    assert main(["load", out, "--device", "hub", "--interface", "wire"]) == 0
+    change = ["table", out, "sensors_firewall_deny"]
+    assert send(pair, "10.0.0.9", 3) == 3
+    assert main([*change, "--add", "10.0.0.0/24", "--remove", "10.9.0.0/16"]) == 0
+    assert capsys.readouterr().out.endswith("sensors_firewall_deny: 1 entries\n  10.0.0.0/24\n")
+    assert send(pair, "10.0.0.9", 3) == 0
+    for wrong, status, said in (
+        (["--add", "10.0.0.7/24"], 2, "host bits set"),
+        (["--add", "10.1.0.0/16=5"], 2, "KEY alone"),
+        (["--remove", "10.3.0.0/16", "--add", "10.4.0.0/16"], 1, "has no entry 10.3.0.0/16"),
+    ):
+        assert main([*change, *wrong]) == status
+        assert said in capsys.readouterr().err
+    assert main(["table", out, "sensors_deny"]) == 2
+    assert "tables: sensors_firewall_deny" in capsys.readouterr().err
+    assert main([*change, "--remove", "10.0.0.0/24", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["tables"] == {"sensors_firewall_deny": []}
+    assert send(pair, "10.0.0.9", 3) == 3
+
+
 def test_what_is_not_there_is_said(tmp_path, pins, pair, capsys):
     """Which devices and interfaces there are; and nothing is loaded."""
     out = str(compiled(tmp_path))

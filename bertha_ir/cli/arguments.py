@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from bertha_ir import __version__
-from bertha_ir.cli.status import USAGE
+from bertha_ir.cli import deploying
+from bertha_ir.cli.grammar import STATUS, Parser, command, folder, positive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-STATUS = """\
-exit status: 0 done; 1 the answer is no (mistakes found, out of date); 2 wrong usage; 3 not settled; 4 internal error"""
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse with whole option names only, and errors of one line and a hint."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print what is wrong, the nearest word that is right, and where help is; exit with 2."""
-        near = ""
-        if found := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message):
-            from difflib import get_close_matches  # noqa: PLC0415  (a mistake may take longer than an answer)
-
-            known = re.findall(r"'(.*?)'", found[2])
-            near = "".join(f"did you mean `{word}`? " for word in get_close_matches(found[1], known, n=1))
-        self.exit(USAGE, f"{self.prog}: error: {message}\nhint: {near}see `{self.prog} --help`\n")
+    from bertha_ir.cli.grammar import Commands
 
 
 def make_parser() -> Parser:
@@ -43,29 +26,9 @@ def make_parser() -> Parser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for add in (
         _check, _compile, _verify, _plan, _schedule, _ir, _explain, _effects, _prove, _laws, _passes, _targets,
-        _cost_models, _calibrate, _load, _unload, _stats, _table,
+        _cost_models, _calibrate, deploying.load, deploying.unload, deploying.stats, deploying.table, deploying.doctor,
     ):  # fmt: skip
         add(commands)
-    return parser
-
-
-if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[Parser]  # noqa: SLF001  (argparse gives the type no public name)
-    Adder = Callable[[Commands], None]
-
-
-def _command(commands: Commands, name: str, summary: str, *examples: str, json: bool = True) -> Parser:
-    parser = commands.add_parser(
-        name,
-        help=summary,
-        description=f"{summary[0].upper()}{summary[1:]}.",
-        epilog="examples:\n" + "".join(f"  {example}\n" for example in examples) + f"\n{STATUS}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    if json:
-        parser.add_argument("--json", action="store_true", help="answer in JSON (docs/json.md)")
-    parser.add_argument("--traceback", action="store_true", help="show where an internal error happened")
     return parser
 
 
@@ -86,12 +49,12 @@ def _building(parser: Parser) -> None:
 
 def _check(commands: Commands) -> None:
     example = "bertha check examples/kv_shard/kv.chunnel --site examples/kv_shard/site.chunnel"
-    _files(_command(commands, "check", "report every mistake in a specification", example))
+    _files(command(commands, "check", "report every mistake in a specification", example))
 
 
 def _compile(commands: Commands) -> None:
     common = "bertha compile examples/kv_shard/kv.chunnel --site examples/kv_shard/site.chunnel"
-    parser = _command(
+    parser = command(
         commands,
         "compile",
         "write the artifact folder of a specification",
@@ -100,34 +63,27 @@ def _compile(commands: Commands) -> None:
     )
     _building(parser)
     where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("-o", "--out", metavar="DIR", type=_folder, help="the folder to write, whole or not at all")
+    where.add_argument("-o", "--out", metavar="DIR", type=folder, help="the folder to write, whole or not at all")
     where.add_argument(
-        "--check", metavar="DIR", type=_folder, help="write nothing; say whether this folder is up to date"
+        "--check", metavar="DIR", type=folder, help="write nothing; say whether this folder is up to date"
     )
 
 
-def _folder(text: str) -> Path:
-    if not text:
-        msg = "the folder's name is empty"
-        raise argparse.ArgumentTypeError(msg)
-    return Path(text)
-
-
 def _verify(commands: Commands) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "verify",
         "check all that an artifact folder claims again",
         "bertha verify build/kv",
         "bertha verify build/kv --packets 10000 --seed 7 --no-assumptions --json",
     )
-    parser.add_argument("folder", metavar="DIR", type=_folder, help="a folder that `bertha compile` wrote")
+    parser.add_argument("folder", metavar="DIR", type=folder, help="a folder that `bertha compile` wrote")
     parser.add_argument(
         "--packets", metavar="N", type=_count, default=1000, help="messages to try in each stack (default: 1000)"
     )
     parser.add_argument("--seed", metavar="S", type=int, default=0, help="which messages those are (default: 0)")
     parser.add_argument(
-        "--timeout", metavar="SECONDS", type=_positive, default=10.0, help="for each certificate (default: 10)"
+        "--timeout", metavar="SECONDS", type=positive, default=10.0, help="for each certificate (default: 10)"
     )
     refuse = "refuse what nobody has proved and messages' treatment rests on"
     parser.add_argument("--no-assumptions", dest="assumptions", action="store_false", help=refuse)
@@ -143,7 +99,7 @@ def _count(text: str) -> int:
 
 def _schedule(commands: Commands) -> None:
     site = "examples/fleet/shop.chunnel examples/fleet/feed.chunnel --site examples/fleet/site.chunnel"
-    parser = _command(
+    parser = command(
         commands,
         "schedule",
         "share devices among the connections of many stacks",
@@ -169,12 +125,12 @@ def _schedule(commands: Commands) -> None:
     threshold = "what runs stays unless moving it gains this share, in percent (default: 0)"
     parser.add_argument("--threshold", metavar="PERCENT", type=float, default=0.0, help=threshold)
     limit = "give the best that is found by then (default: 60)"
-    parser.add_argument("--timeout", metavar="SECONDS", type=_positive, default=60.0, help=limit)
+    parser.add_argument("--timeout", metavar="SECONDS", type=positive, default=60.0, help=limit)
 
 
 def _plan(commands: Commands) -> None:
     common = "bertha plan examples/kv_shard/kv.chunnel --site examples/kv_shard/site.chunnel"
-    parser = _command(
+    parser = command(
         commands,
         "plan",
         "say what would run where, why, and at what cost",
@@ -205,7 +161,7 @@ def _file(text: str) -> Path:
 
 def _ir(commands: Commands) -> None:
     common = "bertha ir examples/kv_shard/kv.chunnel --site examples/kv_shard/site.chunnel"
-    parser = _command(
+    parser = command(
         commands, "ir", "print the intermediate form of a stage", f"{common} --stage plan", f"{common} --after expand"
     )
     _building(parser)
@@ -216,7 +172,7 @@ def _ir(commands: Commands) -> None:
 
 
 def _explain(commands: Commands) -> None:
-    parser = _command(
+    parser = command(
         commands, "explain", "explain an error code, or list them all", "bertha explain CH401", "bertha explain"
     )
     parser.add_argument("code", metavar="CODE", nargs="?", help="such as CH401")
@@ -228,7 +184,7 @@ def _named_files(parser: Parser) -> None:
 
 
 def _effects(commands: Commands) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "effects",
         "say what handlers read, write, remember, drop and send",
@@ -238,14 +194,6 @@ def _effects(commands: Commands) -> None:
     )
     parser.add_argument("chains", metavar="CHAIN", nargs="*", help="uses of chunnels (default: the whole library)")
     _named_files(parser)
-
-
-def _positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number < 1e6:  # noqa: PLR2004  (eleven days)
-        msg = "a number of seconds above 0 is needed"
-        raise argparse.ArgumentTypeError(msg)
-    return number
 
 
 def _bytes(text: str) -> int:
@@ -259,7 +207,7 @@ def _bytes(text: str) -> int:
 def _proving(parser: Parser) -> None:
     _named_files(parser)
     parser.add_argument(
-        "--timeout", metavar="SECONDS", type=_positive, default=2.0, help="for each question (default: 2)"
+        "--timeout", metavar="SECONDS", type=positive, default=2.0, help="for each question (default: 2)"
     )
     parser.add_argument(
         "--max-size", metavar="BYTES", type=_bytes, help="the payload that the link below carries at most"
@@ -269,7 +217,7 @@ def _proving(parser: Parser) -> None:
 
 
 def _prove(commands: Commands) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "prove",
         "prove that chunnels may trade places, or show the message that says no",
@@ -290,7 +238,7 @@ def _prove(commands: Commands) -> None:
 
 
 def _laws(commands: Commands) -> None:
-    parser = _command(
+    parser = command(
         commands, "laws", "check the laws that chunnels state of themselves", "bertha laws", "bertha laws compress"
     )
     parser.add_argument("chains", metavar="CHAIN", nargs="*", help="chunnels to check (default: the whole library)")
@@ -298,11 +246,11 @@ def _laws(commands: Commands) -> None:
 
 
 def _passes(commands: Commands) -> None:
-    _command(commands, "passes", "list the passes and the pipelines", "bertha passes", "bertha passes --json")
+    command(commands, "passes", "list the passes and the pipelines", "bertha passes", "bertha passes --json")
 
 
 def _targets(commands: Commands) -> None:
-    parser = _command(
+    parser = command(
         commands, "targets", "list the backends and what they run, or check one", "bertha targets",
         "bertha targets --check ebpf",
     )  # fmt: skip
@@ -310,7 +258,7 @@ def _targets(commands: Commands) -> None:
 
 
 def _cost_models(commands: Commands) -> None:
-    parser = _command(
+    parser = command(
         commands,
         "cost-models",
         "list cost models and profiles, check a model, or try a profile on this host",
@@ -329,67 +277,8 @@ def _cost_models(commands: Commands) -> None:
 
 
 def _calibrate(commands: Commands) -> None:
-    parser = _command(
+    parser = command(
         commands, "calibrate", "measure this host and write its profile", "bertha calibrate -o here.toml --quick"
     )
     parser.add_argument("-o", "--out", metavar="FILE", type=Path, help="the profile (default: standard output)")
     parser.add_argument("--quick", action="store_true", help="less exact, in seconds")
-
-
-def _artifact(parser: Parser, nargs: str | None = None) -> None:
-    parser.add_argument("folder", metavar="DIR", nargs=nargs, type=_folder, help="a folder that `bertha compile` wrote")
-
-
-def _load(commands: Commands) -> None:
-    parser = _command(
-        commands, "load", "load a device's programs into this host's kernel, to stay, and attach them",
-        "bertha load build/kv --device h1 --interface eth0",
-        "bertha load build/kv --device h1 --interface eth0 --mode generic --json",
-        "bertha load build/new --replace build/kv --device h1 --interface eth0",
-    )  # fmt: skip
-    _artifact(parser)
-    parser.add_argument("--device", metavar="NAME", required=True, help="the host of the site that this one is")
-    parser.add_argument("--interface", metavar="NAME", required=True, help="where the stack's messages come and go")
-    old = "an artifact whose programs there these replace, between two packets"
-    parser.add_argument("--replace", metavar="DIR", type=_folder, help=old)
-    modes = "how XDP is attached: by the driver, in the kernel's own path, or whichever there is (default)"
-    parser.add_argument("--mode", choices=("any", "native", "generic"), default="any", help=modes)
-
-
-def _unload(commands: Commands) -> None:
-    parser = _command(
-        commands,
-        "unload",
-        "detach and remove what `bertha load` loaded",
-        "bertha unload build/kv",
-        "bertha unload --all",
-    )
-    _artifact(parser, nargs="?")
-    parser.add_argument("--all", action="store_true", help="of all artifacts, also of those whose folder is gone")
-
-
-def _stats(commands: Commands) -> None:
-    parser = _command(
-        commands, "stats", "show what loaded programs count and remember",
-        "bertha stats build/kv",
-        "bertha stats build/kv --seconds 10 --as-workload",
-    )  # fmt: skip
-    _artifact(parser)
-    parser.add_argument(
-        "--seconds", metavar="N", type=_positive, help="what is counted in this time, not since loading"
-    )
-    workload = "as declarations, for `bertha plan`; programs count if compiled with `--pipeline measured`"
-    parser.add_argument("--as-workload", action="store_true", help=workload)
-
-
-def _table(commands: Commands) -> None:
-    parser = _command(
-        commands, "table", "show and change the tables of loaded programs, while they run",
-        "bertha table build/kv",
-        "bertha table build/kv kv_firewall_deny --add 10.8.0.0/16 --remove 10.9.0.0/16",
-    )  # fmt: skip
-    _artifact(parser)
-    parser.add_argument("table", metavar="TABLE", nargs="?", help="the table to change, by its name in the list")
-    entry = "an entry to add, or to replace: KEY, or KEY=VALUE (repeatable)"
-    parser.add_argument("--add", metavar="ENTRY", action="append", default=[], help=entry)
-    parser.add_argument("--remove", metavar="KEY", action="append", default=[], help="an entry to remove (repeatable)")

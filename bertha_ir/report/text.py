@@ -24,7 +24,7 @@ WIDTH = 100  # columns, where no terminal says how many it has
 BAR = 8  # columns of the longest bar
 BAR_COLUMN = 5
 EIGHTHS, PLAIN = "▏▎▍▌▋▊▉█", "#"
-_LEAST = 15  # columns of what is wrapped
+_LEAST = 10  # columns of what is wrapped
 _COLOURS = {"title": "1", "op": "36", "crossing": "33", "good": "32", "bad": "31", "faint": "2"}
 
 

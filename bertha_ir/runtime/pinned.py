@@ -128,7 +128,7 @@ class Pins:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Let one loader at a time change what is pinned."""
-        if not _is_bpf(self.root):
+        if not in_bpf(self.root):
             msg = f"`{self.root.parent}` is no BPF file system: mount -t bpf bpf {self.root.parent}"
             raise EbpfError(msg)
         try:
@@ -168,7 +168,7 @@ class Pins:
         made.rename(home)
 
 
-def _is_bpf(path: Path) -> bool:
+def in_bpf(path: Path) -> bool:
     """Whether a path, there or not, lies in a BPF file system."""
     mounts = [line.split()[1:3] for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()]
     kinds = {where.encode().decode("unicode_escape"): kind for where, kind in mounts}  # a space is written \040

@@ -102,7 +102,7 @@ def test_help_loads_only_the_command_lines_grammar() -> None:
     assert {m for m in loaded if m.startswith("bertha_ir")} == {
         "bertha_ir",
         "bertha_ir.cli",
-        *(f"bertha_ir.cli.{name}" for name in ("main", "arguments", "status", "stream")),
+        *(f"bertha_ir.cli.{name}" for name in ("main", "arguments", "deploying", "grammar", "status", "stream")),
     }
     assert not loaded & (HEAVY | {"attrs", "attr", "json", "asyncio"})
 

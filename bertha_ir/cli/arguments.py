@@ -27,6 +27,7 @@ def make_parser() -> Parser:
     for add in (
         _check, _compile, _verify, _plan, _schedule, _ir, _explain, _effects, _prove, _laws, _passes, _targets,
         _cost_models, _calibrate, deploying.load, deploying.unload, deploying.stats, deploying.table, deploying.doctor,
+        deploying.registry,
     ):  # fmt: skip
         add(commands)
     return parser

@@ -78,3 +78,17 @@ def doctor(commands: Commands) -> None:
         "bertha doctor", "bertha doctor build/kv --json",
     )  # fmt: skip
     _artifact(parser, nargs="?")
+
+
+def registry(commands: Commands) -> None:
+    """What is offered on the host."""
+    parser = command(
+        commands, "registry", "show what a registry of this host offers, or offer an offload while the command runs",
+        "bertha registry /run/bertha.db", "bertha registry /run/bertha.db --watch",
+        "bertha registry /run/bertha.db --offer card_tls --device nic --slots 64",
+    )  # fmt: skip
+    parser.add_argument("file", metavar="FILE", type=folder, help="the registry; `--offer` makes it if there is none")
+    parser.add_argument("--watch", action="store_true", help="show it again whenever it changes")
+    parser.add_argument("--offer", metavar="NAME", help="an implementation to offer, by its name")
+    parser.add_argument("--device", metavar="NAME", help="with --offer: the device that has it")
+    parser.add_argument("--slots", metavar="N", type=int, default=1, help="with --offer: for how many connections")

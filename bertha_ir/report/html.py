@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bertha_ir.report.changes import since
 from bertha_ir.report.journey import DIRECTIONS, Hop, in_order, planned
+from bertha_ir.report.reasons import reasons
 from bertha_ir.report.svg import svg
 from bertha_ir.report.text import how, service
 from bertha_ir.report.words import SHORT, gain, links, markup, percent, time
@@ -63,8 +64,11 @@ def _section(plan: Plan) -> str:
     text += f'<h2>Devices and messages</h2>\n<div class="wide">\n{svg([plan])}</div>\n'
     text += "<h2>What messages meet</h2>\n" + "".join(_journey(journey) for journey in planned(plan))
     text += _standbys(plan)
+    if plan.branches:
+        text += "<h2>Branches</h2>\n" + _branches(plan)
     if plan.before is not None:
         text += "<h2>Before and after</h2>\n" + _compared(plan.before, plan.after)
+        text += "".join(f"<p>{markup(reason)}</p>\n" for reason in reasons(plan))
     if plan.ledger:
         text += "<h2>Rewrites</h2>\n" + _ledger(plan.ledger)
     if plan.refusals:
@@ -104,6 +108,15 @@ def _standbys(plan: Plan) -> str:
         if not b.active
     ]
     return _table(("op", "direction", "device", "how", "time", "why"), rows, "standing by") if rows else ""
+
+
+def _branches(plan: Plan) -> str:
+    rows = [_cells((" and ".join(plan.branches), "code"), (time(plan.latency_ns), "number"), ("chosen", ""))]
+    rows += [
+        _cells((" and ".join(a.branches), "code"), (time(a.latency_ns), "number"), (a.reason, ""))
+        for a in plan.alternatives
+    ]
+    return _table(("branches", "time", "why"), rows)
 
 
 def _compared(before: Outline, after: Outline) -> str:

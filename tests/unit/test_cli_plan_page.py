@@ -6,8 +6,10 @@ import pytest
 from catalogue import NAMES, built
 from explained import FILES, HOSTILE, ODD
 
+from bertha_ir import api
 from bertha_ir.cli.main import main
 from bertha_ir.report.html import html
+from bertha_ir.report.reasons import reasons
 
 VOID = {"meta"}
 
@@ -55,6 +57,16 @@ def test_a_page_has_what_the_plan_says(name):
     assert all((e.certificate or "")[:12] in text for e in plan.ledger)
     assert all(a.text in page.words for a in plan.assumptions)
     assert plan.id in text
+    assert all(reason in page.words for reason in reasons(plan))
+
+
+def test_a_page_has_the_other_branches(tmp_path):
+    """Of a stack with a select: what was chosen, and why not the others."""
+    file = tmp_path / "s.chunnel"
+    file.write_text("stack s(a, b) { request: select { compress | none } |> udp(1); }")
+    (plan,) = api.build([file], pipeline="plan").plans
+    words = Page(html([plan])).words
+    assert {"request: none", "request: compress", "chosen", "not better, by latency"} <= set(words)
 
 
 def test_tables_have_whole_rows():

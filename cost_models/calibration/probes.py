@@ -6,6 +6,7 @@ No chunnel of the library is among them: those are what a calibrated profile is 
 from __future__ import annotations
 
 import struct
+from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
@@ -244,39 +245,58 @@ def _tables() -> Iterator[Made]:
     for kind, rows, size in (
         ("exact", 100, 128),
         ("range", 60, 64),
-        *(("lpm", n, 1024) for n in (1, 4, 16, 64, 256, 1000)),
+        *(("lpm", n, 1024) for n in (1, 2, 4, 8, 16, 64, 256, 1000)),
     ):
         yield Made(f"a look-up {kind} {rows}", _found(kind, word("b0"), 1), (_rows(kind, rows, size),))
 
 
+Keys = tuple[e.Expr, ...]
+FORMS = {
+    "map": State("seen", (U32,), (U64,), 4096),
+    "lru": State("seen", (U32,), (U64,), 4096, evicts=True),
+    "cell": State("seen", (), (U64,)),
+}
+
+
 def _states() -> Iterator[Made]:
-    forms = {
-        "map": State("seen", (U32,), (U64,), 4096),
-        "lru": State("seen", (U32,), (U64,), 4096, evicts=True),
-        "cell": State("seen", (), (U64,)),
-    }
-    for form, state in forms.items():
-        keys = (word("b0"),) if state.keys else ()
-        fill = (
-            (
-                s.Lookup("seen", keys, "there", ()),
-                s.If(e.Unary("not", e.Local("there", BOOL)), (s.Store("seen", keys, "set", (e.Const(1, U64),)),)),
-            )
-            if keys
-            else ()
-        )
+    """Yield accesses to one row again and again, and to several; to some that were just looked up."""
+    for form, state in FORMS.items():
+        keys: tuple[Keys, ...] = tuple((word(f"b{i}"),) if state.keys else () for i in range(4))
         for count in (1, 4):
-            looked: list[s.Stmt] = []
-            value: e.Expr = e.Const(0, U64)
-            for i in range(count):
-                looked.append(s.Lookup("seen", keys, None, (e.Local(f"v{i}", U64),)))
-                value = e.Binary("^", value, e.Local(f"v{i}", U64))
-            yield Made(f"{count} look-ups {form}", (*fill, *looked, s.Assign(OUT, value)), (), (state,))
+            yield Made(f"{count} look-ups {form}", _looked(keys[:1] * count), (), (state,))
             for mode in MODES:
-                store = s.Store("seen", keys, mode, (word("a1"),))
-                yield Made(f"{count} {mode} {form}", (store,) * count, (), (state,))
-            both = (s.Store("seen", keys, "set", (word("a1"),)), s.Delete("seen", keys))
+                yield Made(f"{count} {mode} {form}", (_stored(keys[0], mode),) * count, (), (state,))
+            both = (_stored(keys[0], "set"), s.Delete("seen", keys[0]))
             yield Made(f"{count} delete {form}", both * count, (), (state,))
+        if state.keys:
+            yield Made(f"4 rows {form}", _looked(keys), (), (state,))
+            for mode in MODES:
+                known = ((_look(k, f"v{i}"), _stored(k, mode, e.Local(f"v{i}", U64))) for i, k in enumerate(keys))
+                yield Made(f"4 {mode} {form}, looked up", tuple(chain.from_iterable(known)), (), (state,))
+
+
+def _look(keys: Keys, name: str) -> s.Lookup:
+    return s.Lookup("seen", keys, None, (e.Local(name, U64),))
+
+
+def _stored(keys: Keys, mode: Literal["set", "add"], value: e.Expr | None = None) -> s.Store:
+    return s.Store("seen", keys, mode, (value or word("a1"),))
+
+
+def _looked(keys: tuple[Keys, ...]) -> s.Body:
+    """Look keys up, which are put in if they are not there, and write what comes out."""
+    body: list[s.Stmt] = []
+    for i, key in enumerate(k for k in dict.fromkeys(keys) if k):
+        there = e.Local(f"there{i}", BOOL)
+        body += [
+            s.Lookup("seen", key, there.name, ()),
+            s.If(e.Unary("not", there), (_stored(key, "set", e.Const(1, U64)),)),
+        ]
+    value: e.Expr = e.Const(0, U64)
+    for i, key in enumerate(keys):
+        body.append(_look(key, f"v{i}"))
+        value = e.Binary("^", value, e.Local(f"v{i}", U64))
+    return (*body, s.Assign(OUT, value))
 
 
 def _checksums() -> Iterator[Made]:

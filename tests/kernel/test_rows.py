@@ -1,10 +1,12 @@
 """A program for each op, one behind another, does what one program of all of them does."""
 
 import pytest
+from attrs import evolve
 from catalogue import NAMES, built, frames
 from loading import loaded, needs_kernel, runs_at_tc
 from rows import both, loaded_row
 
+from bertha_ir.backends.ebpf.row import LONGEST, emit_row
 from bertha_ir.cost_models.calibration.trial import CHAINS, graph_of, steady_frame
 from bertha_ir.runtime.ebpf import EbpfError
 
@@ -67,3 +69,14 @@ def test_the_last_goes_on_to_nothing(tmp_path):
     specification, graph, ops = graph_of(f"{CHAINS[0]} |> {CHAINS[6]}")
     with loaded_row(both(specification, graph, ops, "ingress")[1], tmp_path) as row, pytest.raises(EbpfError):
         row[1].go_on_to(row[0])
+
+
+def test_a_row_that_would_not_be_the_chain_is_refused():
+    """A state in two programs would be two states, and the kernel stops after 33 calls."""
+    specification, graph, ops = graph_of(CHAINS[6])
+    (program,) = both(specification, graph, ops, "ingress")[1]
+    with pytest.raises(ValueError, match="app_count_hits"):
+        emit_row([program, program])
+    stateless = [evolve(program, states=())] * (LONGEST + 1)
+    with pytest.raises(ValueError, match="33"):
+        emit_row(stateless)

@@ -13,7 +13,9 @@ OUTER = (*MAPPED, "api", "audit", "cli", "report", "runtime")
 # The leaf imports nothing of ours, so the interpreter and a deployed program can share it.
 NAMED = {
     "runtime.primitives": "leaf",
-    **dict.fromkeys(("cost_models.base", "cost_models.units", "cost_models.work"), "cost vocabulary"),
+    **dict.fromkeys(
+        ("cost_models.base", "cost_models.units", "cost_models.work", "cost_models.ways"), "cost vocabulary"
+    ),
     "cost_models.calibration": "calibration",
 }
 MAY_IMPORT = {

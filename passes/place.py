@@ -89,6 +89,8 @@ class _Planner:
         bindings = [b for p in found.values() for b in p.bindings]
         for graph in graphs:
             bindings += _derived(self._sites(graph, None, path), bindings)
+        figures = [b.latency_ns for b in bindings if b.active] + [c.latency_ns for p in placed for c in p.crossings]
+        known = None not in figures
         notes = [n for p in found.values() for n in p.notes]
         ledger = [*self.module.ledger.get(stack.name, ()), *(e for p in found.values() for e in self._moves(p))]
         return Plan(
@@ -107,8 +109,8 @@ class _Planner:
             specification=hashlib.sha256(print_ir(stack).encode()).hexdigest(),
             orders=tuple(Order(g.direction, _met(self.graphs[g])) for g in graphs),
             before=outline(placed),
-            mean_ns=next((p.mean for p in placed if p.graph.direction == "request"), None),
-            objective=(max if stack.prefer == "throughput" else sum)(p.objective for p in placed),
+            mean_ns=next((p.mean for p in placed if p.graph.direction == "request"), None) if known else None,
+            objective=(max if stack.prefer == "throughput" else sum)(p.objective for p in placed) if known else None,
             branches=stack.branches,
             alternatives=self.module.alternatives.get(stack.name, ()),
         )

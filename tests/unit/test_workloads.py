@@ -55,3 +55,10 @@ def test_a_plan_with_a_workload_is_stored_whole():
     (plan,) = built.plans
     assert api.plan_fields(api.plan_data(plan))["before"]["mean_ns"] == plan.before.mean_ns
     assert evolve(plan, mean_ns=0.0).id == plan.id
+
+
+def test_what_is_not_known_has_no_mean():
+    """A link without a rate: neither a latency, nor a mean, nor an objective, and no figure in their place."""
+    site = SITE.replace("{ rate 10 Gbit/s; port 1; }", "{ port 1; }")
+    (plan,) = compiled("tag(Query.kind, 1) |> udp(4242)", site=site).plans
+    assert (plan.latency_ns, plan.mean_ns, plan.objective) == (None, None, None)

@@ -9,12 +9,14 @@ ratios of one run.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import struct
 import sys
 import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -22,9 +24,10 @@ from attrs import asdict, frozen
 
 from bertha_ir.backends.base import Unit
 from bertha_ir.backends.ebpf.target import EbpfBackend
-from bertha_ir.cost_models.calibration import kernel, probes
+from bertha_ir.cost_models.calibration import kernel
 from bertha_ir.cost_models.calibration.trial import compiled, steady_frame
 from bertha_ir.runtime import ebpf
+from bertha_ir.runtime.libbpf import library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,15 +47,21 @@ JOBS = {
 }
 
 
+COLUMNS = ("instructions", "verified", "machine code, bytes", "ns a packet", "median", "load, ms")
+
+
 @frozen
 class Figures:
-    """A program: instructions as the kernel holds them, and as its verifier walked through; nanoseconds a packet,
-    without the kernel's own part of a test run, and milliseconds to load it.
+    """A program: instructions as the kernel holds them, and as its verifier walked through; bytes of machine code;
+    nanoseconds of processor time a packet, the least and the median of the rounds, without the kernel's own part of a
+    test run; milliseconds to load it, at the least.
     """
 
     translated: int
     verified: int
+    machine_code: int
     ns: float
+    ns_median: float
     load_ms: float
 
 
@@ -102,32 +111,49 @@ def _prefix(text: str) -> bytes:
 
 
 def measured(job: str) -> tuple[Figures, Figures]:
-    """Return the figures of the generated program and of the one by hand, of rounds in which they take turns."""
+    """Return the figures of the generated program and of the one by hand, of rounds in which they, and a program that
+    does nothing, take turns.
+    """
     frame = steady_frame(generated(job))
-    with loaded(job) as both:
+    with loaded(job) as both, _nothing() as empty:
         if both[0].verdict(frame) != both[1].verdict(frame):
             sys.exit(f"the programs of `{job}` do not do the same")
-        rounds = [[one.run(frame, REPEAT)[2] for one in both] for _ in range(ROUNDS)]
-        times = [min(column) + kernel.TRUNCATED - _base() for column in zip(*rounds, strict=True)]
-        sizes = [one.instructions() for one in both]
+        rounds = [[_time(one, frame) for one in (empty, *both)] for _ in range(ROUNDS)]
+        base, *times = zip(*rounds, strict=True)
+        sizes = [(*one.instructions(), _machine_code(one)) for one in both]
     loads = _loads(job)
-    return tuple(Figures(*size, at, load) for size, at, load in zip(sizes, times, loads, strict=True))  # type: ignore[return-value]  # of two
+    ours, theirs = (
+        Figures(*size, min(column) - min(base), median(column) - median(base), load)
+        for size, column, load in zip(sizes, times, loads, strict=True)
+    )
+    return ours, theirs
 
 
-def _base() -> float:
-    """Return what the kernel's test run takes for a program that does nothing."""
-    if not _BASE:
-        with TemporaryDirectory() as name:
-            folder = Path(name)
-            source = folder / "nothing.bpf.c"
-            source.write_text(NOTHING, encoding="utf-8")
-            with ebpf.Object(ebpf.build(source, folder)) as program:
-                frame = probes.frame((probes.SOURCE, 1024), (probes.SERVICE, probes.PORT), bytes(64))
-                _BASE.append(min(program.run(frame, REPEAT)[2] for _ in range(ROUNDS)) + kernel.TRUNCATED)
-    return _BASE[0]
+def _time(program: ebpf.Object, frame: bytes) -> float:
+    """Return the processor time of a run, in nanoseconds; the kernel itself tells whole ones only."""
+    began = time.thread_time_ns()
+    program.run(frame, REPEAT)
+    return (time.thread_time_ns() - began) / REPEAT
 
 
-_BASE: list[float] = []
+def _machine_code(program: ebpf.Object) -> int:
+    """Return the bytes of a program's machine code: `jited_prog_len` of struct bpf_prog_info, linux/bpf.h."""
+    info, length = ctypes.create_string_buffer(64), ctypes.c_uint32(64)
+    if library().bpf_obj_get_info_by_fd(program.fd, info, ctypes.byref(length)):
+        sys.exit("the kernel does not tell of the program")
+    (found,) = struct.unpack_from("I", info.raw, 16)
+    return int(found)
+
+
+@contextmanager
+def _nothing() -> Iterator[ebpf.Object]:
+    with TemporaryDirectory() as name:
+        source = Path(name) / "nothing.bpf.c"
+        source.write_text(NOTHING, encoding="utf-8")
+        with ebpf.Object(ebpf.build(source, source.parent)) as program:
+            yield program
+
+
 NOTHING = """#include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 SEC("xdp") int nothing(struct xdp_md *ctx) { return XDP_PASS; }
@@ -162,13 +188,15 @@ def main() -> None:
     if parsed.json:
         print(json.dumps({job: [asdict(f) for f in both] for job, both in found.items()}, indent=2))
         return
-    print("generated / by hand (ratio)\n")
-    print(f"{'':10}{'instructions':>22}{'verified':>22}{'ns a packet':>24}{'load, ms':>24}")
-    for job, (ours, theirs) in found.items():
-        whole = [(ours.translated, theirs.translated), (ours.verified, theirs.verified)]
-        parts = [(ours.ns, theirs.ns), (ours.load_ms, theirs.load_ms)]
-        cells = [f"{a} / {b} ({a / b:.2f})" for a, b in whole] + [f"{a:.1f} / {b:.1f} ({a / b:.2f})" for a, b in parts]
-        print(f"{job:10}{cells[0]:>22}{cells[1]:>22}{cells[2]:>24}{cells[3]:>24}")
+    print(f"generated / by hand (ratio)\n\n{'':9}" + "".join(f"{title:>24}" for title in COLUMNS))
+    for job, both in found.items():
+        pairs = zip(*(list(asdict(figures).values()) for figures in both), strict=True)
+        print(f"{job:9}" + "".join(f"{_cell(a, b):>24}" for a, b in pairs))
+
+
+def _cell(a: float, b: float) -> str:
+    digits = 0 if isinstance(a, int) else 1
+    return f"{a:.{digits}f} / {b:.{digits}f} ({a / b:.2f})"
 
 
 if __name__ == "__main__":

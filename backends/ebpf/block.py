@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from attrs import Factory, define, field
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
-from bertha_ir.backends.ebpf.maps import WORD
+from bertha_ir.backends.ebpf.locals import used, without_unread
+from bertha_ir.backends.ebpf.maps import WORD, by_bytes
 from bertha_ir.backends.ebpf.rows import Rows
 from bertha_ir.backends.ebpf.words import WHOLE, Words, c_type, literal, load, masked, stores, width_of
 from bertha_ir.backends.printing import bare, place_of
@@ -52,6 +52,7 @@ class BlockPrinter:
     verdicts: Verdicts
     headers: Mapping[str, str]
     offsets: Mapping[str, str]
+    rests: Mapping[str, str]
     lines: list[str] = Factory(list)
     depth: int = 1
     words: Words = field(init=False)
@@ -64,7 +65,7 @@ class BlockPrinter:
 
     def __attrs_post_init__(self) -> None:
         self.words = Words(
-            self.program, self.headers, self.offsets, self.locals, "frame_size", self.say, self.names.fresh
+            self.program, self.headers, self.offsets, self.rests, self.locals, "frame_size", self.say, self.names.fresh
         )
 
     def say(self, line: str) -> None:
@@ -73,7 +74,7 @@ class BlockPrinter:
 
     def block(self, block: Block) -> list[str]:
         """Return the lines of a block's function body."""
-        self.used = _used(block.body)
+        self.used = used(block.body)
         self._guard(block.guard)
         fixes = tuple(n for n in walk(block.body) if isinstance(n, s.FixChecksum))
         self.optional |= {n.checksum for n in fixes if n.optional}
@@ -83,7 +84,7 @@ class BlockPrinter:
         if not (block.body and isinstance(block.body[-1], s.Drop | s.Bounce)):
             self._apply_late()
             self.say(f"return {self.verdicts.on};")
-        return self.lines
+        return without_unread(self.lines, self.kinds)
 
     def _guard(self, guard: e.Expr) -> None:
         for condition in _conjuncts(guard):
@@ -119,22 +120,24 @@ class BlockPrinter:
     def _open_delta(self, change: Change) -> None:
         name = self.names.fresh(f"{change[0].header}_delta")
         self.deltas[change] = name
-        self.say(f"__u32 {name} = 0;")
+        self.say(f"__u64 {name} = 0;")
 
     def _statement(self, node: s.Stmt) -> None:  # noqa: C901, PLR0912  (one row a node)
         match node:
             case s.Let(name, value) | s.Assign(e.Local(name), value):
                 if name in self.used:
-                    self._bind(name, value.type, self.words.text(value))
+                    declared = self._bind(name, value.type, self.words.text(value))
+                    if declared and isinstance(value, e.Field):
+                        self.words.copy(self.locals[name], value)
             case s.Assign(e.Field(header, name), value):
                 self._write(header, name, value)
             case s.If(condition, then, otherwise):
                 self._if(condition, then, otherwise)
             case s.Repeat(count, body):
                 turn = self.names.fresh("turn")
-                self.rows.forget()  # what is known before a turn may not be behind one
+                self._forget()  # what is known before a turn may not be behind one
                 self._braced(f"for (__u32 {turn} = 0; {turn} < {count}; {turn}++)", body)
-                self.rows.forget()
+                self._forget()
             case s.Lookup():
                 self._look_up(node)
             case s.Store():
@@ -155,18 +158,26 @@ class BlockPrinter:
                 msg = f"{node} was not refused"
                 raise TypeError(msg)
 
-    def _bind(self, name: str, type_: Type, text: str) -> None:
-        """Give a local a value that something reads. One that is bound again, maybe in an inner block, is the same."""
+    def _bind(self, name: str, type_: Type, text: str) -> bool:
+        """Give a local a value that something reads; return whether it is new. One that is bound again, maybe in an
+        inner block, is the same.
+        """
         if name not in self.used:
-            return
+            return False
         kind = c_type(type_)
         if name in self.locals and self.kinds[self.locals[name]] == kind:
-            self.rows.forget()
+            self._forget()
             self.say(f"{self.locals[name]} = {bare(text)};")
-            return
+            return False
         self.locals[name] = self.names.fresh(name)
         self.kinds[self.locals[name]] = kind
         self.say(f"{kind} {self.locals[name]} = {bare(text)};")
+        return True
+
+    def _forget(self) -> None:
+        """Forget what is known only as long as no field and no local gets another value."""
+        self.rows.forget()
+        self.words.copied.clear()
 
     def _if(self, condition: e.Expr, then: s.Body, otherwise: s.Body) -> None:
         self._braced(f"if ({bare(self.words.text(condition))})", then)
@@ -196,7 +207,7 @@ class BlockPrinter:
             text = self._kept(text, size)
         for line in stores(base, first, size, text):
             self.say(line)
-        self.rows.forget()
+        self._forget()
 
     def _kept(self, text: str, size: int) -> str:
         """Return a variable with a value that is stored in parts: the first part may be read to make the second."""
@@ -216,7 +227,7 @@ class BlockPrinter:
             self.say(f"struct {container.name}_key {name} = {{ .length = {width} }};")
             # what is wider than its length is not aligned, and the verifier takes no word of the stack that is not
             at_once = (
-                stores(f"{name}.prefix", 0, width // 8, members) if width <= WORD else _bytes(name, width, members)
+                stores(f"{name}.prefix", 0, width // 8, members) if width <= WORD else by_bytes(name, width, members)
             )
             for line in at_once:
                 self.say(line)
@@ -341,7 +352,7 @@ class BlockPrinter:
     def _fix(self, node: s.FixChecksum) -> None:
         delta = self.deltas[self._change(node)]
         width = width_of(node.old.type)
-        self.say(f"{delta} += change_{width}({bare(self.words.text(node.old))}, {bare(self.words.text(node.new))});")
+        self.say(f"{delta} += change_{width}({self.words.network(node.old)}, {self.words.network(node.new)});")
 
     def _apply(self, changes: Iterable[Change]) -> None:
         for checksum, part in changes:
@@ -359,19 +370,6 @@ class BlockPrinter:
             ]
             self.say(f"if ({delta})")
             self.say(f"\tbpf_l4_csum_replace({CONTEXT}, {at}, 0, difference({delta}), {' | '.join(flags) or '0'});")
-
-
-def _bytes(key: str, width: int, value: str) -> list[str]:
-    shifts = range(width - 8, -1, -8)
-    return [f"{key}.prefix[{i}] = (__u8)({value} >> {shift});" for i, shift in enumerate(shifts)]
-
-
-def _used(body: s.Body) -> frozenset[str]:
-    """Return the locals that some expression reads: the others need no variable, and clang would warn of one."""
-    found = Counter(n.name for n in walk(body) if isinstance(n, e.Local))
-    found.subtract(local.name for n in walk(body) if isinstance(n, s.Lookup) for local in n.into)
-    found.subtract(n.target.name for n in walk(body) if isinstance(n, s.Assign) and isinstance(n.target, e.Local))
-    return frozenset(name for name, count in found.items() if count > 0)
 
 
 def _conjuncts(node: e.Expr) -> tuple[e.Expr, ...]:

@@ -116,6 +116,12 @@ def _prefix(width: int) -> str:
     return f"__u8 prefix[{width // 8}]; }}" + (";" if width <= WORD else " __attribute__((packed));")
 
 
+def by_bytes(key: str, width: int, value: str) -> list[str]:
+    """Return the statements that store the prefix of a trie's key byte by byte."""
+    shifts = range(width - 8, -1, -8)
+    return [f"{key}.prefix[{i}] = (__u8)({value} >> {shift});" for i, shift in enumerate(shifts)]
+
+
 _TYPES = {"hash": "HASH", "lru_hash": "LRU_HASH", "array": "ARRAY", "exact": "HASH", "lpm": "LPM_TRIE"}
 
 

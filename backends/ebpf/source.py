@@ -5,6 +5,7 @@ and hands it to the first block that takes it.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from attrs import define, field
@@ -12,11 +13,13 @@ from attrs import define, field
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
 from bertha_ir.backends.ebpf.block import CONTEXT, BlockPrinter, Verdicts
+from bertha_ir.backends.ebpf.bounds import Bounds
+from bertha_ir.backends.ebpf.comparisons import comparisons
 from bertha_ir.backends.ebpf.maps import Container, container_of, contents, declaration
 from bertha_ir.backends.ebpf.names import CNames
-from bertha_ir.backends.ebpf.words import Words, literal
+from bertha_ir.backends.ebpf.words import literal, rest_of
 from bertha_ir.backends.names import comment
-from bertha_ir.backends.printing import bare, role
+from bertha_ir.backends.printing import place_of, role
 from bertha_ir.backends.reach import Reach
 from bertha_ir.walk import walk
 
@@ -55,45 +58,45 @@ struct {{
 # What blocks call, in an order in which each comes before what uses it.
 FUNCTIONS = {
     "change_16": """\
-/* What a changed value adds to the one's complement sum of what a checksum covers (RFC 1624, equation 3). */
-static __always_inline __u32 change_16(__u32 old, __u32 fresh)
+/* What a changed value adds to the one's complement sum of what a checksum covers (RFC 1624, equation 3). Values, sums
+ * and checksums are as they lie in the packet: such a sum does not depend on the order of bytes.
+ */
+static __always_inline __u64 change_16(__u64 old, __u64 fresh)
 {
-	return (~old & 0xffff) + fresh;
+	return 0xffff - old + fresh;
 }
 """,
     "change_32": """/* As change_16, for two words. */
-static __always_inline __u32 change_32(__u32 old, __u32 fresh)
+static __always_inline __u64 change_32(__u64 old, __u64 fresh)
 {
-	return (~old & 0xffff) + (~old >> 16) + (fresh & 0xffff) + (fresh >> 16);
+	return 0x1fffe - (old & 0xffff) - (old >> 16) + (fresh & 0xffff) + (fresh >> 16);
 }
 """,
-    "folded": """static __always_inline __u32 folded(__u32 sum)
+    "folded": """static __always_inline __u64 folded(__u64 sum)
 {
 	sum = (sum & 0xffff) + (sum >> 16);
 	return (sum & 0xffff) + (sum >> 16);
 }
 """,
-    "fix_checksum": """static __always_inline void fix_checksum(unsigned char *checksum, __u32 delta)
+    "fix_checksum": """static __always_inline void fix_checksum(unsigned char *checksum, __u64 delta)
 {
-	__u32 sum = folded((~bpf_ntohs(*(__be16 *)checksum) & 0xffff) + delta);
-
-	*(__be16 *)checksum = bpf_htons(~sum & 0xffff);
+	*(__be16 *)checksum = ~folded(0xffff - *(__be16 *)checksum + delta);
 }
 """,
     "fix_optional_checksum": """\
 /* A checksum of 0 means that there is none; one that comes to 0 is sent as 0xffff (RFC 768). */
-static __always_inline void fix_optional_checksum(unsigned char *checksum, __u32 delta)
+static __always_inline void fix_optional_checksum(unsigned char *checksum, __u64 delta)
 {
-	__u32 sum = folded((~bpf_ntohs(*(__be16 *)checksum) & 0xffff) + delta);
+	__u64 sum = folded(0xffff - *(__be16 *)checksum + delta);
 
 	if (*(__be16 *)checksum)
-		*(__be16 *)checksum = sum == 0xffff ? 0xffff : bpf_htons(~sum & 0xffff);
+		*(__be16 *)checksum = sum == 0xffff ? 0xffff : ~sum;
 }
 """,
     "difference": """/* The change of a sum as the kernel's checksum helpers take it. */
-static __always_inline __u32 difference(__u32 delta)
+static __always_inline __u32 difference(__u64 delta)
 {
-	return bpf_htons(folded(delta));
+	return folded(delta);
 }
 """,
 }
@@ -114,6 +117,7 @@ class Source:
     containers: dict[str, Container] = field(init=False)
     headers: dict[str, str] = field(init=False)
     offsets: dict[str, str] = field(init=False)
+    rests: dict[str, str] = field(init=False)
     functions: dict[str, str] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -123,6 +127,9 @@ class Source:
         self.containers = {i.name: container_of(i, self.names.fresh(i.name)) for i in items}
         self.headers = {h.name: self.names.fresh(h.name) for h in program.headers}
         self.offsets = {h.name: self.names.fresh(f"{h.name}_at") for h in program.headers}
+        fixed = not self.verdicts.helper and not any(isinstance(n, s.Push | s.Pop) for n in walk(program.blocks))
+        rests = {rest_of(n) for n in walk(program.blocks)} if fixed else frozenset()
+        self.rests = {h.name: self.names.fresh(f"{h.name}_rest") for h in program.headers if h.name in rests}
         self.functions = {b.name: self.names.fresh(f"take_{b.name}") for b in program.blocks}
 
     @property
@@ -161,22 +168,24 @@ class Source:
         )
 
     def _given(self, block: Block) -> tuple[tuple[str, str], ...]:
-        """Return the C variables that a block's function is given, with their types: pointers to the headers it reads
-        and the bytes in front of those it asks for.
+        """Return the C variables that a block's function is given, with their types: pointers to the headers it reads,
+        the bytes in front of those it asks for, and the bytes from there to the frame's end.
         """
         nodes = tuple(walk((block.guard, block.body)))
         read = {n.header for n in nodes if isinstance(n, e.Field | e.Parsed)}
-        asked = {n.header for n in nodes if isinstance(n, e.HeaderOffset)}
+        rests = Counter(header for header in map(rest_of, nodes) if header in self.rests)
+        asked = set(Counter(n.header for n in nodes if isinstance(n, e.HeaderOffset)) - rests)
         if self.verdicts.helper:
             asked |= {n.checksum.header for n in nodes if isinstance(n, s.FixChecksum) and n.part != "header"}
         names = [h.name for h in self.program.headers]
         pointers = [(self.headers[n], "unsigned char *") for n in names if n in read]
-        return (*pointers, *((self.offsets[n], "__u32 ") for n in names if n in asked))
+        offsets = [(self.offsets[n], "__u32 ") for n in names if n in asked]
+        return (*pointers, *offsets, *((self.rests[n], "__u64 ") for n in names if n in rests))
 
     def _block(self, block: Block) -> str:
         given = self._given(block)
         printer = BlockPrinter(
-            self.program, self.containers, self.names, self.verdicts, self.headers, self.offsets
+            self.program, self.containers, self.names, self.verdicts, self.headers, self.offsets, self.rests
         )  # fmt: skip
         lines = printer.block(block)
         parameters = [f"{self.context} *{CONTEXT}", "__u32 frame_size", *(kind + name for name, kind in given)]
@@ -187,7 +196,7 @@ class Source:
     def _main(self) -> str:
         """Return the program: it parses as deep as it goes, then offers the frame to the blocks in turn."""
         section = "tc" if self.verdicts.helper else "xdp"
-        reach = Reach.of(self.program)
+        bounds = Bounds(self.program, Reach.of(self.program))
         lines = [f'SEC("{section}")', f"int {self.name}({self.context} *{CONTEXT})", "{", *self._entry()]
         kept = dict(v for block in self.program.blocks for v in self._given(block))
         lines += [f"\t{kind}{name} = 0;" for name, kind in kept.items()]
@@ -195,8 +204,8 @@ class Source:
         if any(name in kept for name in self.offsets.values()):
             lines.append("\t__u32 at_offset = 0;")
         lines.append("\tint verdict;\n")
-        for state in reach.order:
-            lines += self._state(state, reach, kept)
+        for state in bounds.reach.order:
+            lines += self._state(state, bounds, kept)
         return "\n".join([*lines, "}", ""])
 
     def _entry(self) -> list[str]:
@@ -205,7 +214,8 @@ class Source:
             f"\tunsigned char *end = (unsigned char *)(long){CONTEXT}->data_end;",
         ]
         if not self.verdicts.helper:
-            hidden = any(isinstance(n, e.FrameSize) for n in walk(self.program.blocks))
+            sizes = sum(isinstance(n, e.FrameSize) for n in walk(self.program.blocks))
+            hidden = sizes > sum(rest_of(n) in self.rests for n in walk(self.program.blocks))
             return [*load, "\t__u32 frame_size = end - data;\n", *["\tHIDE(frame_size);"] * hidden]
         deepest = literal(sum(h.size for h in self.program.headers), 32)
         wanted = f"frame_size < {deepest} ? frame_size : {deepest}"
@@ -220,36 +230,24 @@ class Source:
             "\t}",
         ]
 
-    def _state(self, state: ParseState, reach: Reach, kept: Mapping[str, str]) -> list[str]:
-        header = self.program.header(state.header)
+    def _state(self, state: ParseState, bounds: Bounds, kept: Mapping[str, str]) -> list[str]:
+        reach, header = bounds.reach, self.program.header(state.header)
         name = self.headers[state.header]
         label = [f"parse_{name}:"] if reach.is_target(state.header) else []
-        lines = [
-            *label,
-            f"\tif (at + {header.size} > end) {{",
-            *self._offer(reach.before(state.header), 2),
-            "\t}",
-        ]
+        lines = label
+        if wanted := bounds.checks[state.header]:
+            lines += [f"\tif (at + {wanted} > end) {{", *self._offer(reach.before(state.header), 2), "\t}"]
         offset, counted = self.offsets[state.header], any(o in kept for o in self.offsets.values())
         lines += [f"\t{name} = at;"] * (name in kept) + [f"\t{offset} = at_offset;"] * (offset in kept)
-        words = Words(
-            self.program,
-            dict.fromkeys(self.headers, "at"),
-            self.offsets,
-            {},
-            "frame_size",
-            lines.append,
-            self.names.fresh,
-        )
+        if (rest := self.rests.get(state.header)) in kept:
+            lines += [f"\t{rest} = end - at;", f"\tHIDE({rest});"]
         for transition in state.transitions:
-            tests = [
-                f"{words.field(state.header, n)} == {literal(v, header.field(n).width)}" for n, v in transition.when
-            ]
+            tests = comparisons("at", [(place_of(self.program, state.header, n), v) for n, v in transition.when])
             skip = [f"at_offset += {header.size};"] * counted
             jump = [f"at += {header.size};", *skip, f"goto parse_{self.headers[transition.to]};"]
             if not tests:
                 return [*lines, *(f"\t{line}" for line in jump)]
-            lines += [f"\tif ({' && '.join(bare(t) for t in tests)}) {{", *(f"\t\t{line}" for line in jump), "\t}"]
+            lines += [f"\tif ({' && '.join(tests)}) {{", *(f"\t\t{line}" for line in jump), "\t}"]
         return [*lines, *self._offer(reach.upto(state.header), 1)]
 
     def _offer(self, parsed: frozenset[str], depth: int) -> list[str]:

@@ -4,12 +4,12 @@ that C's promotions never change a result.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from attrs import define
+from attrs import Factory, define
 
 from bertha_ir import expr as e
-from bertha_ir.backends.printing import place_of
+from bertha_ir.backends.printing import bare, place_of
 from bertha_ir.types import Bits, Bool, Bytes, bit_width
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 REGISTER = 64
 WHOLE = (1, 2, 4, 8)  # bytes that one access reads or writes
+_TO_NETWORK = {2: "bpf_htons", 4: "bpf_htonl", 8: "bpf_cpu_to_be64"}
+_FROM_NETWORK = {2: "bpf_ntohs", 4: "bpf_ntohl", 8: "bpf_be64_to_cpu"}
 LONGEST = 64  # characters of an operand
 LOGIC = {"and": "&&", "or": "||"}
 
@@ -47,17 +49,22 @@ def masked(text: str, width: int) -> str:
     return text if width in (32, 64) else f"({text} & {literal((1 << width) - 1, width)})"
 
 
+def raw(base: str, offset: int, size: int) -> str:
+    """Return the `size` bytes (see `WHOLE`) at a byte offset, as they lie there."""
+    return f"*({base} + {offset})" if size == 1 else f"*(__be{8 * size} *)({base} + {offset})"
+
+
+def ordered(text: str, size: int) -> str:
+    """Return a value of `size` bytes (see `WHOLE`) as it lies in a packet."""
+    return text if size == 1 else f"{_TO_NETWORK[size]}({text})"
+
+
 def load(base: str, offset: int, size: int) -> str:
     """Return the big-endian integer of `size` bytes (1 to 8) at a byte offset."""
-    match size:
-        case 1:
-            return f"(__u32)*({base} + {offset})"
-        case 2:
-            return f"(__u32)bpf_ntohs(*(__be16 *)({base} + {offset}))"
-        case 4:
-            return f"bpf_ntohl(*(__be32 *)({base} + {offset}))"
-        case 8:
-            return f"bpf_be64_to_cpu(*(__be64 *)({base} + {offset}))"
+    if size in WHOLE:
+        value = raw(base, offset, size)
+        value = value if size == 1 else f"{_FROM_NETWORK[size]}({value})"
+        return f"(__u32){value}" if size <= 2 else value  # noqa: PLR2004  (less than C's promotion)
     first = 1 << (size.bit_length() - 1)
     rest = 8 * (size - first)
     kind = "__u32" if size <= 4 else "__u64"  # noqa: PLR2004  (a half register)
@@ -66,15 +73,8 @@ def load(base: str, offset: int, size: int) -> str:
 
 def stores(base: str, offset: int, size: int, value: str) -> list[str]:
     """Return the statements that write an integer as `size` big-endian bytes."""
-    match size:
-        case 1:
-            return [f"*({base} + {offset}) = {value};"]
-        case 2:
-            return [f"*(__be16 *)({base} + {offset}) = bpf_htons({value});"]
-        case 4:
-            return [f"*(__be32 *)({base} + {offset}) = bpf_htonl({value});"]
-        case 8:
-            return [f"*(__be64 *)({base} + {offset}) = bpf_cpu_to_be64({value});"]
+    if size in WHOLE:
+        return [f"{raw(base, offset, size)} = {ordered(value, size)};"]
     first = 1 << (size.bit_length() - 1)
     rest = 8 * (size - first)
     return [
@@ -83,19 +83,30 @@ def stores(base: str, offset: int, size: int, value: str) -> list[str]:
     ]
 
 
+class Bytewise(NamedTuple):
+    """Where the bytes of a field lie."""
+
+    base: str
+    first: int
+    size: int
+
+
 @define
 class Words:
     """Prints expressions of one block. `say` takes statements that must run before what is being printed; `headers`
-    are the C pointers of the headers, `offsets` the C variables with the bytes in front of them.
+    are the C pointers of the headers, `offsets` the C variables with the bytes in front of them, `rests` those with the
+    bytes from their start to the frame's end, `copied` those that are copies of fields, as long as the fields stay so.
     """
 
     program: DeviceProgram
     headers: Mapping[str, str]
     offsets: Mapping[str, str]
+    rests: Mapping[str, str]
     locals: Mapping[str, str]
     frame_size: str
     say: Callable[[str], None]
     fresh: Callable[[str], str]
+    copied: dict[str, Bytewise | None] = Factory(dict)
 
     def text(self, node: e.Expr) -> str:  # noqa: C901, PLR0911, PLR0912  (one row a node)
         """Return the C expression of equal value."""
@@ -142,6 +153,41 @@ class Words:
         moved = f"({value} >> {shift})" if shift else value
         return moved if shift + width == 8 * size else f"({moved} & {literal((1 << width) - 1, 8 * size)})"
 
+    def copy(self, variable: str, field: e.Field) -> None:
+        """Know that a variable is a copy of a field, until `copied` is cleared."""
+        self.copied[variable] = self._bytes(field)
+
+    def _bytes(self, field: e.Field) -> Bytewise | None:
+        """Return where a field lies, if it is whole bytes of a packet."""
+        place = place_of(self.program, field.header, field.name)
+        whole = (place.shift, place.width) == (0, 8 * place.size)
+        return Bytewise(self.headers[field.header], place.first, place.size) if whole else None
+
+    def _byte(self, node: e.Expr) -> str | None:
+        """Return the lowest byte of an expression, if it is one of a field: it is read from there."""
+        shift = 0
+        match node:
+            case e.Binary(">>", shifted, e.Const(int(by))) if by % 8 == 0:
+                node, shift = shifted, by // 8
+        match node:
+            case e.Local(name):
+                whole = self.copied.get(self.locals[name])
+            case e.Field():
+                whole = self._bytes(node)
+            case _:
+                whole = None
+        if whole is None or shift >= whole.size:
+            return None
+        return load(whole.base, whole.first + whole.size - 1 - shift, 1)
+
+    def network(self, node: e.Expr) -> str:
+        """Return the value of 16 or 32 bits as it lies in a packet."""
+        size = width_of(node.type) // 8
+        whole = self._bytes(node) if isinstance(node, e.Field) else None
+        if whole and whole.size == size:
+            return raw(whole.base, whole.first, size)
+        return ordered(bare(self.text(node)), size)
+
     def _unary(self, op: str, of: e.Expr) -> str:
         inner = self.text(of)
         return f"!{inner}" if op == "not" else masked(f"({op}{inner})", width_of(of.type))
@@ -149,6 +195,10 @@ class Words:
     def _binary(self, node: e.Binary) -> str:
         if _is_zero(node):
             return literal(0, width_of(node.type))
+        if rest_of(node) in self.rests:
+            return f"(__u32){self._compared(node)}"
+        if node.op in e.ORDER:
+            return f"({self._compared(node.left)} {node.op} {self._compared(node.right)})"
         left, right = self._short(node.left), self._short(node.right)
         if node.op in e.SHIFTS:
             return self._shift(node, left, right)
@@ -157,6 +207,13 @@ class Words:
         text = f"({left} {LOGIC.get(node.op, node.op)} {right})"
         wraps = node.op in {"+", "-", "*"}
         return masked(text, width_of(node.type)) if wraps else text
+
+    def _compared(self, node: e.Expr) -> str:
+        """Return the C expression of an operand, which may be of a wider type."""
+        header = rest_of(node)
+        if header is not None and header in self.rests:
+            return self.rests[header]
+        return self._short(node)
 
     def _shift(self, node: e.Binary, left: str, right: str) -> str:
         width = width_of(node.type)
@@ -173,6 +230,8 @@ class Words:
         return f"({right} ? {left} {node.op} {right} : {'0' if node.op == '/' else left})"
 
     def _cast(self, of: e.Expr, type_: Type) -> str:
+        if width_of(type_) == 8 and (byte := self._byte(of)):  # noqa: PLR2004  (bits of a byte)
+            return byte
         inner, old, new = self.text(of), width_of(of.type), width_of(type_)
         if new >= old:
             return f"(__u64){inner}" if old <= 32 < new else inner  # noqa: PLR2004  (a half register)
@@ -197,6 +256,14 @@ class Words:
         name = self.fresh("step")
         self.say(f"{c_type(node.type)} {name} = {text};")
         return name
+
+
+def rest_of(node: object) -> str | None:
+    """Return the header from whose start to the frame's end a node says the bytes; None for other nodes."""
+    match node:
+        case e.Binary("-", e.FrameSize(), e.HeaderOffset(header)):
+            return header
+    return None
 
 
 def _is_zero(node: e.Binary) -> bool:

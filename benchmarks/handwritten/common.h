@@ -35,7 +35,7 @@ static __always_inline int parse(struct xdp_md *ctx, struct packet *p, __u32 add
 
 	if ((void *)(eth + 1) > end)
 		return 0;
-	proto = eth->h_proto;
+	proto = *(__be16 *)(data + 12); /* h_proto: of a packed struct, which is read by bytes */
 	ip = (void *)(eth + 1);
 	if (proto == bpf_htons(ETH_P_8021Q)) {
 		struct vlan *vlan = (void *)(eth + 1);
@@ -81,9 +81,9 @@ static __always_inline void redirect(struct packet *p, __be32 address, __be16 po
 	__u32 ip = (~old & 0xffff) + (~old >> 16) + (address & 0xffff) + (address >> 16);
 	__u32 udp = ip + (~p->udp->dest & 0xffff) + port;
 
-	p->ip->check = ~fold((~p->ip->check & 0xffff) + fold(ip));
+	p->ip->check = ~fold((~p->ip->check & 0xffff) + ip);
 	if (p->udp->check) {
-		p->udp->check = ~fold((~p->udp->check & 0xffff) + fold(udp));
+		p->udp->check = ~fold((~p->udp->check & 0xffff) + udp);
 		if (!p->udp->check)
 			p->udp->check = 0xffff;
 	}

@@ -30,38 +30,38 @@ struct {
 	},
 };
 
-/* What a changed value adds to the one's complement sum of what a checksum covers (RFC 1624, equation 3). */
-static __always_inline __u32 change_16(__u32 old, __u32 fresh)
+/* What a changed value adds to the one's complement sum of what a checksum covers (RFC 1624, equation 3). Values, sums
+ * and checksums are as they lie in the packet: such a sum does not depend on the order of bytes.
+ */
+static __always_inline __u64 change_16(__u64 old, __u64 fresh)
 {
-	return (~old & 0xffff) + fresh;
+	return 0xffff - old + fresh;
 }
 
 /* As change_16, for two words. */
-static __always_inline __u32 change_32(__u32 old, __u32 fresh)
+static __always_inline __u64 change_32(__u64 old, __u64 fresh)
 {
-	return (~old & 0xffff) + (~old >> 16) + (fresh & 0xffff) + (fresh >> 16);
+	return 0x1fffe - (old & 0xffff) - (old >> 16) + (fresh & 0xffff) + (fresh >> 16);
 }
 
-static __always_inline __u32 folded(__u32 sum)
+static __always_inline __u64 folded(__u64 sum)
 {
 	sum = (sum & 0xffff) + (sum >> 16);
 	return (sum & 0xffff) + (sum >> 16);
 }
 
-static __always_inline void fix_checksum(unsigned char *checksum, __u32 delta)
+static __always_inline void fix_checksum(unsigned char *checksum, __u64 delta)
 {
-	__u32 sum = folded((~bpf_ntohs(*(__be16 *)checksum) & 0xffff) + delta);
-
-	*(__be16 *)checksum = bpf_htons(~sum & 0xffff);
+	*(__be16 *)checksum = ~folded(0xffff - *(__be16 *)checksum + delta);
 }
 
 /* A checksum of 0 means that there is none; one that comes to 0 is sent as 0xffff (RFC 768). */
-static __always_inline void fix_optional_checksum(unsigned char *checksum, __u32 delta)
+static __always_inline void fix_optional_checksum(unsigned char *checksum, __u64 delta)
 {
-	__u32 sum = folded((~bpf_ntohs(*(__be16 *)checksum) & 0xffff) + delta);
+	__u64 sum = folded(0xffff - *(__be16 *)checksum + delta);
 
 	if (*(__be16 *)checksum)
-		*(__be16 *)checksum = sum == 0xffff ? 0xffff : bpf_htons(~sum & 0xffff);
+		*(__be16 *)checksum = sum == 0xffff ? 0xffff : ~sum;
 }
 
 /* kv_response: shard.undo */
@@ -89,12 +89,12 @@ static __always_inline int take_kv_response(struct __sk_buff *ctx, __u32 frame_s
 	}
 	__u32 known = shard_back_row != 0;
 	if (known) {
-		__u32 ipv4_delta = 0;
-		__u32 udp_delta = 0;
-		ipv4_delta += change_32(bpf_ntohl(*(__be32 *)(ipv4 + 12)), 0xa000001U);
-		udp_delta += change_32(bpf_ntohl(*(__be32 *)(ipv4 + 12)), 0xa000001U);
+		__u64 ipv4_delta = 0;
+		__u64 udp_delta = 0;
+		ipv4_delta += change_32(*(__be32 *)(ipv4 + 12), bpf_htonl(0xa000001U));
+		udp_delta += change_32(*(__be32 *)(ipv4 + 12), bpf_htonl(0xa000001U));
 		*(__be32 *)(ipv4 + 12) = bpf_htonl(0xa000001U);
-		udp_delta += change_16((__u32)bpf_ntohs(*(__be16 *)(udp + 0)), 4242U);
+		udp_delta += change_16(*(__be16 *)(udp + 0), bpf_htons(4242U));
 		*(__be16 *)(udp + 0) = bpf_htons(4242U);
 		fix_checksum(ipv4 + 10, ipv4_delta);
 		fix_optional_checksum(udp + 6, udp_delta);
@@ -121,46 +121,40 @@ int kv_egress(struct __sk_buff *ctx)
 	__u32 at_offset = 0;
 	int verdict;
 
-	if (at + 14 > end) {
+	if (at + 42 > end) {
 		return TC_ACT_UNSPEC;
 	}
-	if ((__u32)bpf_ntohs(*(__be16 *)(at + 12)) == 2048U) {
+	if (*(__be16 *)(at + 12) == bpf_htons(2048U)) {
 		at += 14;
 		at_offset += 14;
 		goto parse_ipv4;
 	}
-	if ((__u32)bpf_ntohs(*(__be16 *)(at + 12)) == 33024U) {
+	if (*(__be16 *)(at + 12) == bpf_htons(33024U)) {
 		at += 14;
 		at_offset += 14;
 		goto parse_vlan;
 	}
 	return TC_ACT_UNSPEC;
 parse_vlan:
-	if (at + 4 > end) {
+	if (at + 32 > end) {
 		return TC_ACT_UNSPEC;
 	}
-	if ((__u32)bpf_ntohs(*(__be16 *)(at + 2)) == 2048U) {
+	if (*(__be16 *)(at + 2) == bpf_htons(2048U)) {
 		at += 4;
 		at_offset += 4;
 		goto parse_ipv4;
 	}
 	return TC_ACT_UNSPEC;
 parse_ipv4:
-	if (at + 20 > end) {
-		return TC_ACT_UNSPEC;
-	}
 	ipv4 = at;
 	ipv4_at = at_offset;
-	if (((__u32)*(at + 0) >> 4) == 4U && ((__u32)*(at + 0) & 15U) == 5U && (((__u32)*(at + 6) >> 5) & 1U) == 0U && ((__u32)bpf_ntohs(*(__be16 *)(at + 6)) & 8191U) == 0U && (__u32)*(at + 9) == 17U) {
+	if (*(at + 0) == 69U && ((__u32)bpf_ntohs(*(__be16 *)(at + 6)) & 0x3fff) == 0U && *(at + 9) == 17U) {
 		at += 20;
 		at_offset += 20;
 		goto parse_udp;
 	}
 	return TC_ACT_UNSPEC;
 parse_udp:
-	if (at + 8 > end) {
-		return TC_ACT_UNSPEC;
-	}
 	udp = at;
 	verdict = take_kv_response(ctx, frame_size, ipv4, udp, ipv4_at);
 	if (verdict != NOT_TAKEN)

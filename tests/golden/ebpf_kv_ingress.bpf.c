@@ -30,47 +30,47 @@ struct {
 	},
 };
 
-/* What a changed value adds to the one's complement sum of what a checksum covers (RFC 1624, equation 3). */
-static __always_inline __u32 change_16(__u32 old, __u32 fresh)
+/* What a changed value adds to the one's complement sum of what a checksum covers (RFC 1624, equation 3). Values, sums
+ * and checksums are as they lie in the packet: such a sum does not depend on the order of bytes.
+ */
+static __always_inline __u64 change_16(__u64 old, __u64 fresh)
 {
-	return (~old & 0xffff) + fresh;
+	return 0xffff - old + fresh;
 }
 
 /* As change_16, for two words. */
-static __always_inline __u32 change_32(__u32 old, __u32 fresh)
+static __always_inline __u64 change_32(__u64 old, __u64 fresh)
 {
-	return (~old & 0xffff) + (~old >> 16) + (fresh & 0xffff) + (fresh >> 16);
+	return 0x1fffe - (old & 0xffff) - (old >> 16) + (fresh & 0xffff) + (fresh >> 16);
 }
 
-static __always_inline __u32 folded(__u32 sum)
+static __always_inline __u64 folded(__u64 sum)
 {
 	sum = (sum & 0xffff) + (sum >> 16);
 	return (sum & 0xffff) + (sum >> 16);
 }
 
-static __always_inline void fix_checksum(unsigned char *checksum, __u32 delta)
+static __always_inline void fix_checksum(unsigned char *checksum, __u64 delta)
 {
-	__u32 sum = folded((~bpf_ntohs(*(__be16 *)checksum) & 0xffff) + delta);
-
-	*(__be16 *)checksum = bpf_htons(~sum & 0xffff);
+	*(__be16 *)checksum = ~folded(0xffff - *(__be16 *)checksum + delta);
 }
 
 /* A checksum of 0 means that there is none; one that comes to 0 is sent as 0xffff (RFC 768). */
-static __always_inline void fix_optional_checksum(unsigned char *checksum, __u32 delta)
+static __always_inline void fix_optional_checksum(unsigned char *checksum, __u64 delta)
 {
-	__u32 sum = folded((~bpf_ntohs(*(__be16 *)checksum) & 0xffff) + delta);
+	__u64 sum = folded(0xffff - *(__be16 *)checksum + delta);
 
 	if (*(__be16 *)checksum)
-		*(__be16 *)checksum = sum == 0xffff ? 0xffff : bpf_htons(~sum & 0xffff);
+		*(__be16 *)checksum = sum == 0xffff ? 0xffff : ~sum;
 }
 
 /* kv_request: shard.packet */
 static __always_inline int take_kv_request(struct xdp_md *ctx, __u32 frame_size, unsigned char *ipv4,
-		unsigned char *udp, unsigned char *KvRequest, __u32 ipv4_at)
+		unsigned char *udp, unsigned char *KvRequest, __u64 ipv4_rest)
 {
 	if (!(bpf_ntohl(*(__be32 *)(ipv4 + 16)) == 0xa000001U))
 		return NOT_TAKEN;
-	if (!((__u32)bpf_ntohs(*(__be16 *)(ipv4 + 2)) <= (frame_size - ipv4_at)))
+	if (!((__u32)bpf_ntohs(*(__be16 *)(ipv4 + 2)) <= ipv4_rest))
 		return NOT_TAKEN;
 	if (!((__u32)bpf_ntohs(*(__be16 *)(ipv4 + 2)) >= 28U))
 		return NOT_TAKEN;
@@ -78,20 +78,14 @@ static __always_inline int take_kv_request(struct xdp_md *ctx, __u32 frame_size,
 		return NOT_TAKEN;
 	if (!((__u32)bpf_ntohs(*(__be16 *)(udp + 4)) >= 34U))
 		return NOT_TAKEN;
-	__u32 ipv4_delta = 0;
-	__u32 udp_delta = 0;
-	__u64 step = (__u64)(__u32)(__u8)(bpf_be64_to_cpu(*(__be64 *)(KvRequest + 18)) >> 56U);
-	__u64 step_2 = (__u64)(__u32)(__u8)(bpf_be64_to_cpu(*(__be64 *)(KvRequest + 18)) >> 48U);
-	__u64 step_3 = ((((0xcbf29ce484222325ULL ^ step) * 0x100000001b3ULL) ^ step_2) * 0x100000001b3ULL);
-	__u64 step_4 = (__u64)(__u32)(__u8)(bpf_be64_to_cpu(*(__be64 *)(KvRequest + 18)) >> 40U);
-	__u64 step_5 = (__u64)(__u32)(__u8)(bpf_be64_to_cpu(*(__be64 *)(KvRequest + 18)) >> 32U);
-	__u64 step_6 = ((((step_3 ^ step_4) * 0x100000001b3ULL) ^ step_5) * 0x100000001b3ULL);
-	__u64 step_7 = (__u64)(__u32)(__u8)(bpf_be64_to_cpu(*(__be64 *)(KvRequest + 18)) >> 24U);
-	__u64 step_8 = (__u64)(__u32)(__u8)(bpf_be64_to_cpu(*(__be64 *)(KvRequest + 18)) >> 16U);
-	__u64 step_9 = ((((step_6 ^ step_7) * 0x100000001b3ULL) ^ step_8) * 0x100000001b3ULL);
-	__u64 step_10 = (__u64)(__u32)(__u8)(bpf_be64_to_cpu(*(__be64 *)(KvRequest + 18)) >> 8U);
-	__u64 step_11 = (((step_9 ^ step_10) * 0x100000001b3ULL) ^ (__u64)(__u32)(__u8)bpf_be64_to_cpu(*(__be64 *)(KvRequest + 18)));
-	__u32 index = (__u32)((step_11 * 0x100000001b3ULL) % 3ULL);
+	__u64 ipv4_delta = 0;
+	__u64 udp_delta = 0;
+	__u64 step = ((0xcbf29ce484222325ULL ^ (__u64)(__u32)*(KvRequest + 18)) * 0x100000001b3ULL);
+	__u64 step_2 = (((step ^ (__u64)(__u32)*(KvRequest + 19)) * 0x100000001b3ULL) ^ (__u64)(__u32)*(KvRequest + 20));
+	__u64 step_3 = (((step_2 * 0x100000001b3ULL) ^ (__u64)(__u32)*(KvRequest + 21)) * 0x100000001b3ULL);
+	__u64 step_4 = (((step_3 ^ (__u64)(__u32)*(KvRequest + 22)) * 0x100000001b3ULL) ^ (__u64)(__u32)*(KvRequest + 23));
+	__u64 step_5 = (((step_4 * 0x100000001b3ULL) ^ (__u64)(__u32)*(KvRequest + 24)) * 0x100000001b3ULL);
+	__u32 index = (__u32)(((step_5 ^ (__u64)(__u32)*(KvRequest + 25)) * 0x100000001b3ULL) % 3ULL);
 	__u64 key = index;
 	HIDE(key);
 	if (key >= 64)
@@ -99,10 +93,10 @@ static __always_inline int take_kv_request(struct xdp_md *ctx, __u32 frame_size,
 	struct shard_shards_row *shard_shards_row = &shard_shards.rows[key];
 	__u32 to_ip = shard_shards_row->v0;
 	__u32 to_port = shard_shards_row->v1;
-	ipv4_delta += change_32(bpf_ntohl(*(__be32 *)(ipv4 + 16)), to_ip);
-	udp_delta += change_32(bpf_ntohl(*(__be32 *)(ipv4 + 16)), to_ip);
+	ipv4_delta += change_32(*(__be32 *)(ipv4 + 16), bpf_htonl(to_ip));
+	udp_delta += change_32(*(__be32 *)(ipv4 + 16), bpf_htonl(to_ip));
 	*(__be32 *)(ipv4 + 16) = bpf_htonl(to_ip);
-	udp_delta += change_16((__u32)bpf_ntohs(*(__be16 *)(udp + 2)), to_port);
+	udp_delta += change_16(*(__be16 *)(udp + 2), bpf_htons(to_port));
 	*(__be16 *)(udp + 2) = bpf_htons(to_port);
 	fix_checksum(ipv4 + 10, ipv4_delta);
 	fix_optional_checksum(udp + 6, udp_delta);
@@ -116,68 +110,53 @@ int kv_ingress(struct xdp_md *ctx)
 	unsigned char *end = (unsigned char *)(long)ctx->data_end;
 	__u32 frame_size = end - data;
 
-	HIDE(frame_size);
 	unsigned char *ipv4 = 0;
 	unsigned char *udp = 0;
 	unsigned char *KvRequest = 0;
-	__u32 ipv4_at = 0;
+	__u64 ipv4_rest = 0;
 	unsigned char *at = data;
-	__u32 at_offset = 0;
 	int verdict;
 
-	if (at + 14 > end) {
+	if (at + 68 > end) {
 		return XDP_PASS;
 	}
-	if ((__u32)bpf_ntohs(*(__be16 *)(at + 12)) == 2048U) {
+	if (*(__be16 *)(at + 12) == bpf_htons(2048U)) {
 		at += 14;
-		at_offset += 14;
 		goto parse_ipv4;
 	}
-	if ((__u32)bpf_ntohs(*(__be16 *)(at + 12)) == 33024U) {
+	if (*(__be16 *)(at + 12) == bpf_htons(33024U)) {
 		at += 14;
-		at_offset += 14;
 		goto parse_vlan;
 	}
 	return XDP_PASS;
 parse_vlan:
-	if (at + 4 > end) {
+	if (at + 58 > end) {
 		return XDP_PASS;
 	}
-	if ((__u32)bpf_ntohs(*(__be16 *)(at + 2)) == 2048U) {
+	if (*(__be16 *)(at + 2) == bpf_htons(2048U)) {
 		at += 4;
-		at_offset += 4;
 		goto parse_ipv4;
 	}
 	return XDP_PASS;
 parse_ipv4:
-	if (at + 20 > end) {
-		return XDP_PASS;
-	}
 	ipv4 = at;
-	ipv4_at = at_offset;
-	if (((__u32)*(at + 0) >> 4) == 4U && ((__u32)*(at + 0) & 15U) == 5U && (((__u32)*(at + 6) >> 5) & 1U) == 0U && ((__u32)bpf_ntohs(*(__be16 *)(at + 6)) & 8191U) == 0U && (__u32)*(at + 9) == 17U) {
+	ipv4_rest = end - at;
+	HIDE(ipv4_rest);
+	if (*(at + 0) == 69U && ((__u32)bpf_ntohs(*(__be16 *)(at + 6)) & 0x3fff) == 0U && *(at + 9) == 17U) {
 		at += 20;
-		at_offset += 20;
 		goto parse_udp;
 	}
 	return XDP_PASS;
 parse_udp:
-	if (at + 8 > end) {
-		return XDP_PASS;
-	}
 	udp = at;
-	if ((__u32)bpf_ntohs(*(__be16 *)(at + 2)) == 4242U) {
+	if (*(__be16 *)(at + 2) == bpf_htons(4242U)) {
 		at += 8;
-		at_offset += 8;
 		goto parse_KvRequest;
 	}
 	return XDP_PASS;
 parse_KvRequest:
-	if (at + 26 > end) {
-		return XDP_PASS;
-	}
 	KvRequest = at;
-	verdict = take_kv_request(ctx, frame_size, ipv4, udp, KvRequest, ipv4_at);
+	verdict = take_kv_request(ctx, frame_size, ipv4, udp, KvRequest, ipv4_rest);
 	if (verdict != NOT_TAKEN)
 		return verdict;
 	return XDP_PASS;

@@ -161,22 +161,28 @@ class Clone:
 
 @frozen
 class Push:
-    """Put a header in front of the payload. Fields not named are 0, or what the message fixes for them."""
+    """Put a header in front of the payload. Fields not named are 0, or what the message fixes for them.
+
+    `behind`: in a lowered program of frames, the header at whose end the payload begins; what is in front keeps its
+    place. Without it, the payload is the whole packet.
+    """
 
     header: str
     fields: tuple[tuple[str, Expr], ...]
     span: Span | None = field(default=None, eq=False, repr=False)
+    behind: str | None = None
 
 
 @frozen
 class Pop:
     """Take the outermost header off the payload so that its fields can be read; a payload too short for it, or one
-    that breaks a fixed field, runs `otherwise`.
+    that breaks a fixed field, runs `otherwise`. `behind`: as in `Push`.
     """
 
     header: str
     otherwise: tuple[Stmt, ...]
     span: Span | None = field(default=None, eq=False, repr=False)
+    behind: str | None = None
 
 
 @frozen

@@ -148,11 +148,18 @@ class _Verifier:
                 self._body(otherwise, bound)
             case s.Store() | s.Delete():
                 self._store(node, bound)
-            case s.Pop(header, otherwise):
-                self._ensure(header in {h.name for h in self.program.headers}, f"no header is called `{header}`")
-                self._body(otherwise, bound)
+            case s.Push() | s.Pop():
+                self._moved(node, bound)
             case _:
                 self._expression(node, bound)
+
+    def _moved(self, node: s.Push | s.Pop, bound: dict[str, Type]) -> None:
+        for name in (node.header, *([] if node.behind is None else [node.behind])):
+            self._ensure(name in {h.name for h in self.program.headers}, f"no header is called `{name}`")
+        if isinstance(node, s.Push):
+            self._expression(tuple(value for _, value in node.fields), bound)
+        else:
+            self._body(node.otherwise, bound)
 
     def _container(self, name: str) -> Table | State:
         found: dict[str, Table | State] = {t.name: t for t in self.program.tables}

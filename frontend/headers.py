@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING
 
+from bertha_ir import expr as e
 from bertha_ir import stmt as s
 from bertha_ir.frontend import ast
 from bertha_ir.frontend.codes import CH012UnknownName, CH026BadRule, CH035BadOperand, CH045GoesOn
 from bertha_ir.frontend.names import duplicate
 from bertha_ir.frontend.suggest import nearest_or_all
+from bertha_ir.message import Fixed
+from bertha_ir.walk import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,6 +79,27 @@ def _header(body: Body, name: ast.Name) -> Message | None:
     return layout
 
 
+def demanded(body: Body, node: s.Stmt | None) -> tuple[s.If, ...]:
+    """Return what follows a pop: the other branch, for a header that does not hold what its layout demands. What that
+    sends is the message as it was.
+    """
+    layout = body.names.layouts.get(node.header) if isinstance(node, s.Pop) else None
+    if layout is None or not isinstance(node, s.Pop):
+        return ()
+    fields = {f.name: e.Field(layout.name, f.name, f.type, node.span) for f in layout.fields}
+    broken = [e.Binary("!=", fields[name], value, node.span) for name, value in _fixed(layout)]
+    if not broken:
+        return ()
+    seen = any(isinstance(n, s.Bounce | s.Clone | e.Payload) for n in walk(node.otherwise))
+    back = (s.Push(layout.name, tuple(fields.items()), node.span),) if seen else ()
+    condition = reduce(lambda a, b: e.Binary("or", a, b, node.span), broken[1:], broken[0])
+    return (s.If(condition, (*back, *node.otherwise), span=node.span),)
+
+
+def _fixed(layout: Message) -> tuple[tuple[str, e.Const], ...]:
+    return tuple((f.name, e.Const(f.rule.value, f.type)) for f in layout.fields if isinstance(f.rule, Fixed))
+
+
 def push(body: Body, node: ast.Push) -> s.Stmt | None:
     """`push header { field = value }`."""
     layout = _header(body, node.header)
@@ -94,5 +119,6 @@ def push(body: Body, node: ast.Push) -> s.Stmt | None:
             fields.append((name.text, typed))
     body.present |= {node.header.text}
     body.popped -= {node.header.text}
-    done = layout is not None and len(fields) == len(node.fields)
-    return s.Push(node.header.text, tuple(fields), node.span) if done else None
+    if layout is None or len(fields) != len(node.fields):
+        return None
+    return s.Push(node.header.text, (*_fixed(layout), *fields), node.span)

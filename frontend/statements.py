@@ -57,7 +57,7 @@ def block(body: Body, statements: Iterable[ast.Statement]) -> s.Body:
         statement = _statement(body, node)
         body.complete = body.complete and statement is not None
         if statement is not None:
-            typed.append(statement)
+            typed += [statement, *headers.demanded(body, statement)]
     _forget(body, outside)
     body.present, body.popped = present, popped
     return tuple(typed)

@@ -14,7 +14,7 @@ from bertha_ir.cost_models.base import Cost
 from bertha_ir.cost_models.units import Nanoseconds
 from bertha_ir.passes.costs import MESSAGE_BYTES, Prices
 from bertha_ir.passes.destinations import addresses, rewrites
-from bertha_ir.passes.layout import fields_read, network_headers, visible
+from bertha_ir.passes.layout import fields_read, moved_on_path, network_headers, on_wire, visible
 from bertha_ir.passes.lowering.program import datagram_program, frame_part, merge
 from bertha_ir.passes.lowering.wire import MAX_WORD
 from bertha_ir.passes.streams import in_segments
@@ -154,13 +154,15 @@ def _sees(op: Op, graph: Graph, stop: Stop, specification: Specification) -> str
     """Return which field cannot be read at a stop. Headers of the network are there in frames only."""
     transport = next(o.transport for o in graph.chain() if o.transport is not None)
     network = network_headers(specification, transport)
-    layout = graph.wire()
+    layout, moved = on_wire(graph, op), moved_on_path(graph)
     for field in fields_read(op.body):
         if field.header in network:
             if stop.kind == "host":
                 return f"a process does not see the header `{field.header}`"
         elif not visible(field.header, layout):
             return f"`{field.header}.{field.name}` cannot be read on the wire"
+        elif field.header in moved:
+            return f"`{field.header}` is pushed or popped on the path, and only where it is can it be read there"
     return None
 
 

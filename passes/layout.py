@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from bertha_ir import expr as e
@@ -13,7 +14,7 @@ from bertha_ir.walk import walk
 if TYPE_CHECKING:
     from bertha_ir.diagnostics import Collector
     from bertha_ir.spec import Direction, Specification, Transport
-    from bertha_ir.stack import Op
+    from bertha_ir.stack import Graph, Op
 
 
 def start(direction: Direction) -> Layout:
@@ -34,6 +35,24 @@ def after(layout: Layout, op: Op) -> Layout:
             case _ if _changes_payload(statement):
                 layout = Layout(hidden_by=op.instance)
     return layout
+
+
+def on_wire(graph: Graph, op: Op) -> Layout:
+    """Return what can be read where an op of the path runs: behind all that the sender does, and what is done on the
+    path before.
+    """
+    chain = graph.chain()
+    layout = graph.into(chain[0].id)
+    path = takewhile(lambda other: other.id != op.id, (o for o in chain if o.side == "path"))
+    for other in (*(o for o in chain if o.side == "sender"), *path):
+        layout = after(layout, other)
+    return layout
+
+
+def moved_on_path(graph: Graph) -> frozenset[str]:
+    """Return the headers that ops of the path put on or take off."""
+    bodies = tuple(o.body for o in graph.chain() if o.side == "path")
+    return frozenset(n.header for n in walk(bodies) if isinstance(n, s.Push | s.Pop))
 
 
 def _changes_payload(statement: s.Stmt) -> bool:

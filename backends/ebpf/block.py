@@ -10,6 +10,7 @@ from bertha_ir import expr as e
 from bertha_ir import stmt as s
 from bertha_ir.backends.ebpf.locals import used, without_unread
 from bertha_ir.backends.ebpf.maps import WORD, by_bytes
+from bertha_ir.backends.ebpf.moves import Mover, moves
 from bertha_ir.backends.ebpf.rows import Rows
 from bertha_ir.backends.ebpf.words import WHOLE, Words, c_type, literal, load, masked, stores, width_of
 from bertha_ir.backends.printing import bare, place_of
@@ -56,6 +57,7 @@ class BlockPrinter:
     lines: list[str] = Factory(list)
     depth: int = 1
     words: Words = field(init=False)
+    mover: Mover = field(init=False)
     locals: dict[str, str] = Factory(dict)
     kinds: dict[str, str] = Factory(dict)
     deltas: dict[Change, str] = Factory(dict)
@@ -75,6 +77,9 @@ class BlockPrinter:
     def block(self, block: Block) -> list[str]:
         """Return the lines of a block's function body."""
         self.used = used(block.body)
+        self.mover = Mover(block, self.words, self.verdicts.drop)
+        if moves(block):
+            self.mover.declare()
         self._guard(block.guard)
         fixes = tuple(n for n in walk(block.body) if isinstance(n, s.FixChecksum))
         self.optional |= {n.checksum for n in fixes if n.optional}
@@ -97,7 +102,7 @@ class BlockPrinter:
         fixes = (n for n in body if isinstance(n, s.FixChecksum))
         changes = dict.fromkeys(self._change(n) for n in fixes if not self._waits(n.part))
         own = [change for change in changes if change not in self.deltas]
-        outer, known, rows = dict(self.deltas), dict(self.locals), self.rows.inside()
+        outer, known, rows, taken = dict(self.deltas), dict(self.locals), self.rows.inside(), dict(self.words.taken)
         for change in own:
             self._open_delta(change)
         for statement in body:
@@ -108,6 +113,8 @@ class BlockPrinter:
         self.rows.outside(rows)
         self.locals.clear()
         self.locals.update(known)
+        self.words.taken.clear()
+        self.words.taken.update(taken)
 
     def _waits(self, part: str) -> bool:
         """Whether a change is applied at the end of the block only, by the kernel's helper."""
@@ -154,6 +161,12 @@ class BlockPrinter:
                 self.say(f"return {self.verdicts.bounce};")
             case s.FixChecksum():
                 self._fix(node)
+            case s.Push(header, behind=str(behind)):
+                self._forget()
+                self.mover.push(header, behind)
+            case s.Pop(header, behind=str(behind)):
+                self._forget()
+                self.mover.pop(header, behind)
             case _:
                 msg = f"{node} was not refused"
                 raise TypeError(msg)

@@ -34,12 +34,12 @@ class CH322SecondMessage(Code):
 
 
 class CH323HeaderMoved(Code):
-    """a header put on or taken off.
+    """a header put on or taken off where a kernel program cannot.
 
-    What: a body pushes or pops a header.
-    Why: the backend keeps every header where the parser found it.
-    Example: `push vxlan { vni = 7 };`
-    Fix: keep the op on a host.
+    What: a body pushes or pops a header at TC, in a loop, or of an odd number of bytes, or over 128 bytes of headers.
+    Why: what is in front of the payload is moved into the room that XDP leaves there, and checksums sum pairs of bytes.
+    Example: `push vxlan { vni = 7 };` in a response that leaves `kernel(h1)`.
+    Fix: keep the op on a host, or where it runs at XDP.
     """
 
 

@@ -16,6 +16,7 @@ from bertha_ir.backends.ebpf.block import CONTEXT, BlockPrinter, Verdicts
 from bertha_ir.backends.ebpf.bounds import Bounds
 from bertha_ir.backends.ebpf.comparisons import comparisons
 from bertha_ir.backends.ebpf.maps import Container, container_of, contents, declaration
+from bertha_ir.backends.ebpf.moves import MOVES, held, moves
 from bertha_ir.backends.ebpf.names import CNames
 from bertha_ir.backends.ebpf.words import literal, rest_of
 from bertha_ir.backends.names import comment
@@ -100,6 +101,7 @@ static __always_inline __u32 difference(__u64 delta)
 }
 """,
 }
+FUNCTIONS |= MOVES
 USES_FOLDED = ("fix_checksum", "fix_optional_checksum", "difference")
 
 
@@ -127,7 +129,7 @@ class Source:
         self.containers = {i.name: container_of(i, self.names.fresh(i.name)) for i in items}
         self.headers = {h.name: self.names.fresh(h.name) for h in program.headers}
         self.offsets = {h.name: self.names.fresh(f"{h.name}_at") for h in program.headers}
-        fixed = not self.verdicts.helper and not any(isinstance(n, s.Push | s.Pop) for n in walk(program.blocks))
+        fixed = not self.verdicts.helper and not any(map(moves, program.blocks))
         rests = {rest_of(n) for n in walk(program.blocks)} if fixed else frozenset()
         self.rests = {h.name: self.names.fresh(f"{h.name}_rest") for h in program.headers if h.name in rests}
         self.functions = {b.name: self.names.fresh(f"take_{b.name}") for b in program.blocks}
@@ -172,9 +174,10 @@ class Source:
         the bytes in front of those it asks for, and the bytes from there to the frame's end.
         """
         nodes = tuple(walk((block.guard, block.body)))
-        read = {n.header for n in nodes if isinstance(n, e.Field | e.Parsed)}
+        read = held(block)
         rests = Counter(header for header in map(rest_of, nodes) if header in self.rests)
         asked = set(Counter(n.header for n in nodes if isinstance(n, e.HeaderOffset)) - rests)
+        asked |= read if moves(block) else frozenset()
         if self.verdicts.helper:
             asked |= {n.checksum.header for n in nodes if isinstance(n, s.FixChecksum) and n.part != "header"}
         names = [h.name for h in self.program.headers]

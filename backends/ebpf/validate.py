@@ -10,13 +10,14 @@ from bertha_ir import expr as e
 from bertha_ir import stmt as s
 from bertha_ir.backends.ebpf import codes
 from bertha_ir.backends.ebpf.maps import ROWS
+from bertha_ir.backends.ebpf.moves import ROOM
 from bertha_ir.backends.ebpf.words import REGISTER, is_word
 from bertha_ir.backends.printing import place_of
 from bertha_ir.backends.reach import Reach
 from bertha_ir.diagnostics import Collector
 from bertha_ir.legality import EARLIER
 from bertha_ir.primitives import PRIMITIVES
-from bertha_ir.walk import spanned
+from bertha_ir.walk import spanned, walk
 
 if TYPE_CHECKING:
     from bertha_ir.diagnostics import Code, Diagnostic
@@ -34,8 +35,6 @@ REFUSED: dict[type, tuple[type[Code], str]] = {
     s.Reply: (codes.CH322SecondMessage, "a kernel program cannot make a reply"),
     s.Emit: (codes.CH322SecondMessage, "a kernel program cannot emit a message"),
     s.Clone: (codes.CH322SecondMessage, "a kernel program cannot clone a message"),
-    s.Push: (codes.CH323HeaderMoved, "a kernel program cannot push a header here"),
-    s.Pop: (codes.CH323HeaderMoved, "a kernel program cannot pop a header here"),
 } | {
     stage: (codes.CH329NotLowered, f"`{stage.__name__}` belongs to an earlier stage")
     for stage in EARLIER
@@ -52,6 +51,7 @@ def validate(program: DeviceProgram) -> tuple[Diagnostic, ...]:
     check.parser()
     for block in program.blocks:
         check.needs(block)
+        check.moves(block)
         check.body((block.guard, block.body))
     return tuple(check.found.found)
 
@@ -94,6 +94,27 @@ class _Check:
             if header in self.uncertain:
                 message = f"some frames come to `{block.name}` without the header `{header}`"
                 self.report(codes.CH328HeaderMayMiss, message, None)
+
+    def moves(self, block: Block) -> None:
+        """Check what pushes and pops: at XDP, behind a header that is there, not in a loop, as there is room."""
+        repeated = {id(n) for loop in walk(block.body) if isinstance(loop, s.Repeat) for n in walk(loop.body)}
+        room = ROOM
+        for node, span in spanned(block.body, self.program.span):
+            if not isinstance(node, s.Push | s.Pop):
+                continue
+            what = f"{'push' if isinstance(node, s.Push) else 'pop'} `{node.header}`"
+            room -= self.program.header(node.header).size if isinstance(node, s.Push) else 0
+            if node.behind not in block.needs or (isinstance(node, s.Pop) and node.otherwise != (s.Drop(),)):
+                message = f"a kernel program cannot {what} and keep the lengths and checksums around it right"
+            elif self.program.hook == "egress":
+                message = f"a kernel program at TC cannot {what}; one at XDP could"
+            elif id(node) in repeated:
+                message = f"a kernel program cannot {what} again and again"
+            elif room < 0:
+                message = f"a kernel program cannot {what}: a frame has room for {ROOM} bytes more"
+            else:
+                continue
+            self.report(codes.CH323HeaderMoved, message, span)
 
     def body(self, tree: object) -> None:
         """Check a tree; nodes without a span of their own are reported at the one around them."""

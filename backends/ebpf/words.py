@@ -95,7 +95,8 @@ class Bytewise(NamedTuple):
 class Words:
     """Prints expressions of one block. `say` takes statements that must run before what is being printed; `headers`
     are the C pointers of the headers, `offsets` the C variables with the bytes in front of them, `rests` those with the
-    bytes from their start to the frame's end, `copied` those that are copies of fields, as long as the fields stay so.
+    bytes from their start to the frame's end, `copied` those that are copies of fields, as long as the fields stay so,
+    `taken` those with fields of headers that were popped.
     """
 
     program: DeviceProgram
@@ -107,6 +108,7 @@ class Words:
     say: Callable[[str], None]
     fresh: Callable[[str], str]
     copied: dict[str, Bytewise | None] = Factory(dict)
+    taken: dict[tuple[str, str], str] = Factory(dict)
 
     def text(self, node: e.Expr) -> str:  # noqa: C901, PLR0911, PLR0912  (one row a node)
         """Return the C expression of equal value."""
@@ -146,6 +148,8 @@ class Words:
 
     def field(self, header: str, name: str) -> str:
         """Return the value of a header's field."""
+        if (header, name) in self.taken:
+            return self.taken[header, name]
         first, size, shift, width = place_of(self.program, header, name)
         value = load(self.headers[header], first, size)
         if shift == 0 and width == 8 * size:
@@ -159,6 +163,8 @@ class Words:
 
     def _bytes(self, field: e.Field) -> Bytewise | None:
         """Return where a field lies, if it is whole bytes of a packet."""
+        if (field.header, field.name) in self.taken:
+            return None
         place = place_of(self.program, field.header, field.name)
         whole = (place.shift, place.width) == (0, 8 * place.size)
         return Bytewise(self.headers[field.header], place.first, place.size) if whole else None

@@ -169,10 +169,10 @@ def _execute(node: s.Stmt, env: Environment) -> None:  # noqa: C901, PLR0912  (o
             now = env.packet
             copy = Packet(bytearray(now.data), now.src, evaluate(to, env), outside=copied(now.outside))
             env.sent.append(("clone", copy))
-        case s.Push(header, fields):
-            _push(header, fields, env)
-        case s.Pop(header, otherwise):
-            _pop(header, otherwise, env)
+        case s.Push():
+            _push(node, env)
+        case s.Pop():
+            _pop(node, env)
         case s.Lookup():
             _lookup(node, env)
         case s.FixChecksum():
@@ -317,20 +317,20 @@ def _assign(target: s.Target, value: Value, env: Environment) -> None:
             raise TypeError(msg)
 
 
-def _push(name: str, fields: tuple[tuple[str, e.Expr], ...], env: Environment) -> None:
-    given = {field: evaluate(value, env) for field, value in fields}
-    env.packet.push(env.headers[name])
-    env.popped.pop(name, None)
+def _push(node: s.Push, env: Environment) -> None:
+    given = {field: evaluate(value, env) for field, value in node.fields}
+    env.packet.push(env.headers[node.header], env.packet.end(node.behind))
+    env.popped.pop(node.header, None)
     for field, value in given.items():
-        env.packet.write(name, field, value)
+        env.packet.write(node.header, field, value)
 
 
-def _pop(name: str, otherwise: s.Body, env: Environment) -> None:
+def _pop(node: s.Pop, env: Environment) -> None:
     packet = env.packet
-    if not packet.extract(env.headers[name], 0):
-        execute(otherwise, env)
+    if not packet.extract(env.headers[node.header], packet.end(node.behind)):
+        execute(node.otherwise, env)
         return
-    env.popped[name] = packet.pop(name)
+    env.popped[node.header] = packet.pop(node.header)
 
 
 def _lookup(node: s.Lookup, env: Environment) -> None:

@@ -97,6 +97,10 @@ class Packet:
         end = (ip, value) if part == "port" else (value, port)
         self.src, self.dst = (end, self.dst) if which == "src" else (self.src, end)
 
+    def end(self, header: str | None) -> int:
+        """Return the byte offset behind a header; 0 for none."""
+        return 0 if header is None else self.at[header] + self.layouts[header].size
+
     def push(self, header: Header, offset: int = 0) -> None:
         """Insert a zeroed header at byte `offset` and shift what lies behind it."""
         self.data[offset:offset] = bytes(header.size)

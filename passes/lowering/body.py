@@ -73,11 +73,10 @@ class BodyLowering:
                 self.out += [*self.sight.turn_around(self.fresh), node]
             case s.Reply(payload) | s.Emit(payload):
                 self.out.append(evolve(node, payload=self.word(payload)))
-            case s.Push(header, fields):
-                given = tuple((name, self.word(value)) for name, value in fields)
-                self.out.append(s.Push(header, given, node.span))
-            case s.Pop(header, otherwise):
-                self.out.append(s.Pop(header, self.body(otherwise), node.span))
+            case s.Push():
+                self._push(node)
+            case s.Pop():
+                self._pop(node)
             case _:
                 self.out.append(node)
 
@@ -89,6 +88,23 @@ class BodyLowering:
                     word = self.bind(word)  # noqa: PLW2901  (read once, used by every checksum)
                 self.out += fix_checksums(place, word, covering)
             self.out.append(s.Assign(place, word, node.span))  # type: ignore[arg-type]  # words of a target are targets
+
+    def _push(self, node: s.Push) -> None:
+        given = tuple((name, self.word(value)) for name, value in node.fields)
+        room = self.sight.room(node.header)
+        if room is None:
+            self.out.append(s.Push(node.header, given, node.span))
+            return
+        # what a value is made of may be moved, or be of a header of the same name
+        kept = tuple((name, word if isinstance(word, e.Const) else self.bind(word)) for name, word in given)
+        self.out += [*room.pushed(kept, node), *room.resized(room.size, self.fresh)]
+
+    def _pop(self, node: s.Pop) -> None:
+        otherwise, room = self.body(node.otherwise), self.sight.room(node.header)
+        if room is None:
+            self.out.append(s.Pop(node.header, otherwise, node.span))
+            return
+        self.out += [*room.popped(otherwise, node), *room.resized(-room.size, self.fresh)]
 
     def _all(self, values: tuple[e.Expr, ...]) -> Words:
         return tuple(word for value in values for word in self.words(value))

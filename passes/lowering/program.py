@@ -10,12 +10,12 @@ from attrs import evolve, frozen
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
 from bertha_ir.passes.destinations import rewrites
-from bertha_ir.passes.layout import fields_read
+from bertha_ir.passes.layout import fields_read, on_wire
 from bertha_ir.passes.lowering.body import BodyLowering
 from bertha_ir.passes.lowering.sight import DatagramSight, FrameSight
 from bertha_ir.passes.lowering.wire import TRUE, Wire, conjunction, header_of, word_type
 from bertha_ir.program import ADDRESS, Block, DeviceProgram, Header, ParseState, Root, State, Table, Transition
-from bertha_ir.types import ENDPOINT, U16, U32
+from bertha_ir.types import BOOL, ENDPOINT, U16, U32
 from bertha_ir.walk import walk
 
 if TYPE_CHECKING:
@@ -56,9 +56,8 @@ def frame_part(
     frames are taken, if `ops` are only some of them.
     """
     wire = Wire({m.name: m for m in specification.messages}, _transport(graph))
-    every = {
-        op.id: _Reading(_only_from_service(op, graph), inner_headers(op, graph.wire(), wire)) for op in among or ops
-    }
+    layout = on_wire(graph, ops[0])
+    every = {op.id: _Reading(_only_from_service(op, graph), inner_headers(op, layout, wire)) for op in among or ops}
     reads = tuple(every[op.id] for op in ops)
     least = _common(tuple(every.values()))
 
@@ -69,7 +68,7 @@ def frame_part(
     guard = conjunction((*_to_service(graph, wire), *fits(least)))
     block = Block(f"{graph.stack}_{graph.direction}", (*wire.spine, *least), guard, body, tuple(o.id for o in ops))
     port = _service_port(graph, wire) if graph.direction == "request" else None
-    names = dict.fromkeys((*wire.front, *wire.spine, *(n for r in reads for n in r.inner)))
+    names = dict.fromkeys((*wire.front, *wire.spine, *(n for r in reads for n in r.inner), *_moved(ops)))
     headers = tuple(header_of(wire.messages[n], words=True) for n in names)
     parser = _merge_parsers(wire.parser(r.inner, port) for r in reads)
     return Part(headers, parser, tables, states, block)
@@ -89,6 +88,11 @@ def apart(
         if rewrites(op.body):
             known = evolve(graph, service=None)
     return tuple(programs)
+
+
+def _moved(ops: tuple[Op, ...]) -> tuple[str, ...]:
+    """Return the headers that ops push and pop."""
+    return tuple(n.header for n in walk(tuple(op.body for op in ops)) if isinstance(n, s.Push | s.Pop))
 
 
 def _common(reads: tuple[_Reading, ...]) -> tuple[str, ...]:
@@ -152,6 +156,8 @@ class _Bodies:
 
     def of(self, reads: tuple[_Reading, ...]) -> tuple[s.Body, tuple[Table, ...], tuple[State, ...]]:
         body: list[s.Stmt] = []
+        first: list[s.Stmt] = []
+        moves = bool(_moved(tuple(read.op for read in reads)))
         tables: dict[str, Table] = {}
         states: dict[str, State] = {}
         for read in reads:
@@ -160,14 +166,20 @@ class _Bodies:
             prefix = f"{self.graph.stack}_{op.id.replace('.', '_')}"
             lowering = BodyLowering(sight, prefix, {t.name: t for t in op.tables}, states)
             lowered = lowering.body(op.body)
-            body += lowered if read.inner == self.certain else [self._if_there(read, lowered)]
+            if read.inner != self.certain:
+                there = self._there(read)
+                if moves:  # a header that is put in front of others makes room where there was none
+                    first.append(s.Let(f"{prefix}_there", there, read.op.span))
+                    there = e.Local(f"{prefix}_there", BOOL)
+                lowered = (s.If(there, lowered, span=read.op.span),)
+            body += lowered
             tables |= lowering.used
-        return tuple(body), tuple(tables.values()), tuple(states.values())
+        return (*first, *body), tuple(tables.values()), tuple(states.values())
 
-    def _if_there(self, read: _Reading, body: s.Body) -> s.If:
+    def _there(self, read: _Reading) -> e.Expr:
         known = self.fits(self.certain)
         fits = (condition for condition in self.fits(read.inner) if condition not in known)
-        return s.If(conjunction((e.Parsed(read.inner[-1]), *fits)), body, span=read.op.span)
+        return conjunction((e.Parsed(read.inner[-1]), *fits))
 
 
 def _in_words(state: State) -> State:
@@ -227,7 +239,8 @@ def datagram_program(specification: Specification, graph: Graph, ops: tuple[Op, 
     """Lower path ops for a process that sees the transport's payload."""
     messages = {m.name: m for m in specification.messages}
     wire = Wire(messages, _transport(graph))
-    reads = tuple(_Reading(op, inner_headers(op, graph.wire(), wire)) for op in ops)
+    layout = on_wire(graph, ops[0])
+    reads = tuple(_Reading(op, inner_headers(op, layout, wire)) for op in ops)
     least = _common(reads)
 
     def fits(inner: tuple[str, ...]) -> Conditions:
@@ -237,7 +250,8 @@ def datagram_program(specification: Specification, graph: Graph, ops: tuple[Op, 
     parser = _merge_parsers(wire.parser(r.inner, None)[-len(r.inner) :] for r in reads if r.inner)
     name = f"{graph.stack}_{graph.direction}"
     block = Block(name, least or (ADDRESS,), conjunction(fits(least)), body, tuple(o.id for o in ops))
-    headers = tuple(header_of(messages[n], words=True) for n in dict.fromkeys(n for r in reads for n in r.inner))
+    names = dict.fromkeys((*(n for r in reads for n in r.inner), *_moved(ops)))
+    headers = tuple(header_of(messages[n], words=True) for n in names)
     return DeviceProgram(name, device, "datagram", "process", headers, parser, tables, states, (block,))
 
 
@@ -249,8 +263,7 @@ def end_program(
     body, tables, states = _Bodies(graph, lambda _: DatagramSight(words=False), lambda _: (), ()).of(reads)
     messages = {m.name: m for m in specification.messages}
     named = [n.message for n in walk(body) if isinstance(n, e.Value)]
-    pushed = [n.header for n in walk(body) if isinstance(n, s.Push | s.Pop)]
-    headers = tuple(header_of(messages[n], words=False) for n in dict.fromkeys([*named, *pushed]))
+    headers = tuple(header_of(messages[n], words=False) for n in dict.fromkeys([*named, *_moved(ops)]))
     name = f"{graph.stack}_{graph.direction}_{root}"
     block = Block(name, (), TRUE, body, tuple(o.id for o in ops))
     return DeviceProgram(

@@ -8,12 +8,14 @@ from attrs import frozen
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
+from bertha_ir.passes.lowering.room import room_of
 from bertha_ir.program import ADDRESS
 from bertha_ir.types import U16, U32, U48
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bertha_ir.passes.lowering.room import Room
     from bertha_ir.passes.lowering.wire import Cover, Wire
     from bertha_ir.types import Type
 
@@ -36,6 +38,9 @@ class Sight(Protocol):
 
     def turn_around(self, fresh: Callable[[str, Type], e.Local]) -> tuple[s.Stmt, ...]:
         """Return the statements that swap source and destination."""
+
+    def room(self, header: str) -> Room | None:
+        """Return where a header is pushed and popped, if something in front of the payload is to be kept right."""
 
 
 def swap(pairs: tuple[tuple[e.Field, e.Field], ...], fresh: Callable[[str, Type], e.Local]) -> tuple[s.Stmt, ...]:
@@ -65,6 +70,10 @@ class DatagramSight:
         """Swap the endpoints."""
         parts: tuple[Part, Part] = ("ip", "port")
         return swap(tuple((self.address("src", p), self.address("dst", p)) for p in parts), fresh)
+
+    def room(self, header: str) -> Room | None:  # noqa: ARG002  (the protocol's)
+        """Return None: the payload is all there is."""
+        return None
 
 
 @frozen
@@ -96,3 +105,7 @@ class FrameSight:
         if {"src", "dst"} <= names:
             pairs.insert(0, (e.Field(root, "src", U48), e.Field(root, "dst", U48)))
         return swap(tuple(pairs), fresh)
+
+    def room(self, header: str) -> Room | None:
+        """Return the room behind the transport's header; None where its lengths and checksums cannot be kept right."""
+        return room_of(self.wire, header)

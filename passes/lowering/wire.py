@@ -182,17 +182,17 @@ class Wire:
         return 0 if address in (self.transport.src_ip, self.transport.dst_ip) else None
 
 
-def fix_checksums(target: e.Field, new: e.Expr, covering: tuple[Cover, ...]) -> tuple[s.FixChecksum, ...]:
-    """Return the updates of every covering checksum for `target` becoming `new`; to run before the assignment."""
-    width = bit_width(target.type) or 0
+def fix_checksums(old: e.Expr, new: e.Expr, covering: tuple[Cover, ...]) -> tuple[s.FixChecksum, ...]:
+    """Return the updates of every covering checksum for `old` becoming `new`; to run before the assignment."""
+    width = bit_width(old.type) or 0
     fixes: list[s.FixChecksum] = []
     for cover in covering:
         if width == U32.width and cover.offset == 0:
-            fixes.append(s.FixChecksum(cover.checksum, target, new, cover.optional, cover.part, target.span))
+            fixes.append(s.FixChecksum(cover.checksum, old, new, cover.optional, cover.part, old.span))
             continue
         for low, high, shift in _pieces(width, cover.offset):
-            old, fresh = (_piece(x, low, high, shift) for x in (target, new))
-            fixes.append(s.FixChecksum(cover.checksum, old, fresh, cover.optional, cover.part, target.span))
+            was, fresh = (_piece(x, low, high, shift) for x in (old, new))
+            fixes.append(s.FixChecksum(cover.checksum, was, fresh, cover.optional, cover.part, old.span))
     return tuple(fixes)
 
 

@@ -22,11 +22,16 @@ STACKS = {
     "filter by source": "firewall(deny = [10.0.0.8/31]) |> shard(key = Query.id, shards = [a, b]) |> udp(4242)",
     "allow by source": "allow(sources = [10.0.0.8/31]) |> shard(key = Query.id, shards = [a, b]) |> udp(4242)",
     "below a header": "serialize(Query) |> shard(key = Query.wide, shards = [a, b, c]) |> number |> udp(4242)",
+    "put in on the way": "serialize(Query) |> wrap(7) |> shard(key = Query.wide, shards = [a, b]) |> udp(4242)",
+    "put in and taken out": "serialize(Query) |> number |> wrap(7) |> tag(Query.odd, 7) |> unwrap(7) |> udp(4242)",
     "in another order": "tag(Query.odd, 7) |> firewall(deny = [10.0.0.8/31]) |> udp(4242)",
     "behind a header": "serialize(Query) |> number |> shard(key = Query.wide, shards = [a, b, c]) |> udp(4242)",
 }
 
-POLICIES = {"in another order": "policy { prefer tag on [kernel(h1)]; prefer firewall on [tor]; }"}
+POLICIES = {
+    "put in and taken out": "policy { deny wrap on h1; deny unwrap on h1; deny tag on h1; }",
+    "in another order": "policy { prefer tag on [kernel(h1)]; prefer firewall on [tor]; }",
+}
 
 NUMBER = """
 message numbered { sequence: u24; }
@@ -36,6 +41,8 @@ chunnel number() {
   on send(m) { push numbered { sequence = sent }; sent += 1; }
   on recv(m) { pop numbered else drop; }
 }
+chunnel wrap(vni: u24) { place: path; on packet(m) { push vxlan { vni = vni }; } }
+chunnel unwrap(vni: u24) { place: path; on packet(m) { pop vxlan else drop; if m.vxlan.vni != vni { drop; } } }
 """
 
 ON_THE_WAY = (("c1", "egress"), ("tor", "pipeline"), ("h1", "ingress"))

@@ -169,6 +169,35 @@ def test_what_a_kernel_cannot_hold_is_refused_where_it_stands(node, code):
     assert f"{code} here" in found(running(s.If(e.Const(value=True, type=BOOL), (), (node,))))
 
 
+PUSH, POP = s.Push("long", (), HERE, "udp"), s.Pop("long", (s.Drop(),), HERE, "udp")
+
+
+@pytest.mark.parametrize(
+    ("body", "hook", "expected"),
+    [
+        ((POP, PUSH, s.If(TRUE, (PUSH,))), "ingress", []),
+        ((PUSH,), "egress", ["at TC cannot push `long`; one at XDP could"]),
+        (
+            (evolve(PUSH, behind=None),),
+            "ingress",
+            ["cannot push `long` and keep the lengths and checksums around it right"],
+        ),
+        (
+            (evolve(POP, otherwise=()),),
+            "ingress",
+            ["cannot pop `long` and keep the lengths and checksums around it right"],
+        ),
+        ((s.Repeat(2, (POP,)),), "ingress", ["cannot pop `long` again and again"]),
+        ((PUSH,) * 6, "ingress", ["cannot push `long`: a frame has room for 128 bytes more"]),
+    ],
+)
+def test_headers_are_moved_where_a_kernel_can(body, hook, expected):
+    """At XDP, behind a header that is there, not in a loop, and up to the room in front of a frame."""
+    program = running(*body, hook=hook, headers=(*HEADERS, LONG))
+    messages = [d.message for d in EbpfBackend().validate(Unit(program))]
+    assert messages == [f"a kernel program {text}" for text in expected]
+
+
 def test_programs_of_processes_are_refused():
     """XDP and TC see frames: a program on datagrams is refused whole."""
     assert found(evolve(kv_process(), span=at("stack kv"))) == ["CH320 stack kv"]

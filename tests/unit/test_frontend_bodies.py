@@ -49,6 +49,7 @@ def value(body: s.Body) -> e.Expr:
 
 
 OP, KEY, VERB = e.Field("Kv", "op", U8), e.Field("Kv", "key", U64), e.Field("Kv", "verb", Bytes(4))
+VXLAN = {"flags": U8, "reserved": Bits(24), "vni": Bits(24), "reserved2": U8}
 N, TO = e.Param("n", U32), e.Param("to", ENDPOINT)
 
 
@@ -135,9 +136,8 @@ def test_an_expression_becomes(body, text, typed):
         ("repeat 3 { total += 1; }", s.Repeat(3, (s.Store("total", (), "add", (e.Const(1, U32),)),))),
         (
             "push vxlan { vni = 7 };",
-            s.Push("vxlan", (("vni", e.Const(7, Bits(24))),)),
+            s.Push("vxlan", (("flags", e.Const(8, U8)), ("vni", e.Const(7, Bits(24))))),
         ),
-        ("pop vxlan else drop;", s.Pop("vxlan", (s.Drop(),))),
         (
             "m.payload = aead_open(key, m.payload) else { drop; }",
             s.Attempt(e.Payload(), e.Call("aead_open", (e.Param("key", Bytes(32)), e.Payload()), BYTES), (s.Drop(),)),
@@ -155,6 +155,17 @@ def test_an_expression_becomes(body, text, typed):
 def test_a_statement_becomes(body, text, typed):
     """Each statement of the language is one node."""
     assert body(text) == (typed,)
+
+
+def test_a_pop_demands_what_the_layout_fixes(body):
+    """A header that holds something else takes the other branch, which finds the message as it was if it sends it."""
+    fields = {n: e.Field("vxlan", n, t) for n, t in VXLAN.items()}
+    broken = e.Binary("!=", fields["flags"], e.Const(8, U8))
+    dropped, bounced = (s.Drop(),), (s.Bounce(),)
+    assert body("pop vxlan else drop;") == (s.Pop("vxlan", dropped), s.If(broken, dropped))
+    back = s.Push("vxlan", tuple(fields.items()))
+    assert body("pop vxlan else { bounce; }") == (s.Pop("vxlan", bounced), s.If(broken, (back, *bounced)))
+    assert body("pop reliable_header else drop;") == (s.Pop("reliable_header", dropped),)
 
 
 def test_locals_of_two_blocks_have_two_names(body):

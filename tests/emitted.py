@@ -64,6 +64,7 @@ class Pair:
         """Give both the same packet, and the same time and chance: those of this program, of several that run."""
         for name in ("now", "random", "nonce"):
             self.monkeypatch.setattr(primitives, name, lambda name=name: self.inputs(name))
+        self.monkeypatch.setattr(primitives, "nonce_bytes", lambda: self.inputs("nonce").to_bytes(12, "big"))
         expected = self.machine.run(data, src, dst, value)
         match self.program.root:
             case "frame" | "datagram":

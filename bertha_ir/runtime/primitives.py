@@ -1,12 +1,14 @@
 """The primitives' implementations in Python, for the interpreter and for deployed programs alike.
 
-Ciphers and compressors come from `cryptography` and `zstandard`, imported when first used.
+Ciphers and compressors come from `cryptography` and `zstandard`, imported when first used, and are kept: those of the
+last keys, and a compressor for each thread, since it serves one call at a time.
 """
 
 from __future__ import annotations
 
 import os
 import random as chance
+import threading
 import time
 import zlib
 from functools import lru_cache
@@ -17,6 +19,8 @@ NONCE, TAG = 12, 16  # bytes; NIST SP 800-38D
 FRAME_HEADER = 9  # bytes; RFC 9113, section 4.1
 LENGTH = 4  # bytes in front of a record
 LARGEST = 1 << 20  # bytes that a message may decompress to
+LEVEL = 3  # of zstd
+_own = threading.local()
 
 
 class PrimitiveError(Exception):
@@ -48,52 +52,82 @@ def random() -> int:
 
 def nonce() -> int:
     """Return 96 bits that nobody can foresee."""
-    return int.from_bytes(os.urandom(NONCE), "big")
+    return int.from_bytes(nonce_bytes(), "big")
+
+
+def nonce_bytes() -> bytes:
+    """Return `nonce` as it lies on the wire."""
+    return os.urandom(NONCE)
 
 
 @lru_cache(maxsize=64)
-def _aead(key: bytes) -> Any:  # noqa: ANN401  (cryptography is imported only when used)
+def _aead(key: bytes) -> tuple[Any, type[Exception]]:
+    """Return a key's cipher, and what it raises for a wrong tag."""
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415  (cryptography is imported only when used)
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
 
-    return AESGCM(key)
+    return AESGCM(key), InvalidTag
 
 
 def aead_seal(key: bytes, number: int, data: bytes) -> bytes:
     """AES-256-GCM (NIST SP 800-38D): nonce (12 bytes), ciphertext, tag (16 bytes)."""
-    prefix = number.to_bytes(NONCE, "big")
-    return prefix + bytes(_aead(key).encrypt(prefix, data, None))
+    prefix, (cipher, _) = number.to_bytes(NONCE, "big"), _aead(key)
+    return prefix + bytes(cipher.encrypt(prefix, data, None))
 
 
 def aead_open(key: bytes, data: bytes) -> bytes:
     """Undo `aead_seal`; `PrimitiveError` when the tag does not fit."""
-    from cryptography.exceptions import InvalidTag  # noqa: PLC0415
-
     if len(data) < NONCE + TAG:
         msg = "shorter than a nonce and a tag"
         raise PrimitiveError(msg)
+    cipher, wrong = _aead(key)
     try:
-        return bytes(_aead(key).decrypt(data[:NONCE], data[NONCE:], None))
-    except InvalidTag as error:
+        return bytes(cipher.decrypt(data[:NONCE], data[NONCE:], None))
+    except wrong as error:
         msg = "the tag does not fit"
         raise PrimitiveError(msg) from error
 
 
+class _Zstd:
+    """What one thread compresses and decompresses with: it keeps its memory, some hundred KiB, from call to call."""
+
+    def __init__(self) -> None:
+        import zstandard  # noqa: PLC0415  (imported only when used)
+
+        self.compress = zstandard.ZstdCompressor(level=LEVEL).compress
+        self.decompress = zstandard.ZstdDecompressor().decompress
+        self.size, self.wrong = zstandard.frame_content_size, zstandard.ZstdError
+
+
+def _zstd() -> _Zstd:
+    _own.zstd = _Zstd()
+    made: _Zstd = _own.zstd
+    return made
+
+
 def zstd_compress(data: bytes) -> bytes:
     """Zstandard, level 3 (RFC 8878)."""
-    import zstandard  # noqa: PLC0415
-
-    return bytes(zstandard.ZstdCompressor(level=3).compress(data))
+    try:
+        zstd = _own.zstd
+    except AttributeError:
+        zstd = _zstd()
+    compressed: bytes = zstd.compress(data)
+    return compressed
 
 
 def zstd_decompress(data: bytes) -> bytes:
-    """Undo `zstd_compress`, to at most 1 MiB; `PrimitiveError` when the data is no frame or too large."""
-    import zstandard  # noqa: PLC0415
-
+    """Undo `zstd_compress`, to at most 1 MiB; `PrimitiveError` when the data is no frame, does not say its size, or is
+    too large.
+    """
     try:
-        declared = zstandard.get_frame_parameters(data).content_size
-        if declared <= LARGEST:
-            return bytes(zstandard.ZstdDecompressor().decompress(data, max_output_size=LARGEST))
-    except zstandard.ZstdError as error:
+        zstd = _own.zstd
+    except AttributeError:
+        zstd = _zstd()
+    try:
+        if 0 <= zstd.size(data) <= LARGEST:  # -1: it does not say
+            content: bytes = zstd.decompress(data, LARGEST)
+            return content
+    except zstd.wrong as error:
         msg = "no zstd frame"
         raise PrimitiveError(msg) from error
     msg = "larger than 1 MiB"

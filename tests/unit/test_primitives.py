@@ -2,8 +2,10 @@
 
 import os
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,10 +71,29 @@ def test_a_bomb_is_refused():
         run.zstd_decompress(run.zstd_compress(bytes(2 << 20)))
 
 
+@given(st.lists(st.binary(max_size=2000), min_size=1, max_size=8))
+def test_a_kept_compressor_makes_what_a_new_one_would(messages):
+    """Nothing of a message shows in a later one; in another thread as well."""
+    expected = [zstandard.ZstdCompressor(level=3).compress(m) for m in messages]
+    assert [run.zstd_compress(m) for m in messages] == expected
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(run.zstd_compress, messages)) == expected
+        assert list(pool.map(run.zstd_decompress, expected)) == messages
+
+
+def test_a_frame_that_hides_its_size_is_refused():
+    """As one that is too large is: how much it would take is not known."""
+    streaming = zstandard.ZstdCompressor(write_content_size=False)
+    with pytest.raises(run.PrimitiveError):
+        run.zstd_decompress(streaming.compress(b"a" * 100))
+
+
 def test_inputs_come_from_outside():
     """Time does not go back, and nonces differ."""
     assert run.now() <= run.now()
     assert len({run.nonce() for _ in range(100)}) == 100
+    assert len({run.nonce_bytes() for _ in range(100)}) == 100
+    assert len(run.nonce_bytes()) == 12
     assert 0 <= run.random() < 1 << 32
     assert os.urandom
 

@@ -9,6 +9,9 @@ from attrs import Factory, define, field
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
 from bertha_ir.backends.printing import bare, place_of
+from bertha_ir.backends.python.flow import ends_always
+from bertha_ir.backends.python.inline import cut_of
+from bertha_ir.backends.python.payload import INDENT, Payload
 from bertha_ir.backends.python.words import STRUCTS, View, Words, to_bytes
 from bertha_ir.program import ADDRESS
 from bertha_ir.types import Bytes, bit_width
@@ -18,16 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bertha_ir.backends.names import Names
+    from bertha_ir.backends.python.records import Record
     from bertha_ir.program import DeviceProgram, Table
     from bertha_ir.types import Type
-
-INDENT = "    "
 
 
 @define
 class Body:
     """Prints statements into `lines`. `ends` gives what is returned for each verdict; `containers` the module's names
-    of tables and states; `buffer` and `records` are those of `Words`.
+    of tables and states; `buffer` is the variable with the payload, a `bytearray` if it is called `packet`; `records`
+    are those of `Words`.
     """
 
     program: DeviceProgram
@@ -38,14 +41,15 @@ class Body:
     depth: int = 1
     lines: list[str] = Factory(list)
     buffer: str = "data"
-    records: Mapping[str, str] = Factory(dict)
+    records: Mapping[str, Record] = Factory(dict)
     locals: dict[str, str] = Factory(dict)
     words: Words = field(init=False)
     tables: dict[str, Table] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.tables = {t.name: t for t in self.program.tables}
-        self.words = Words(self.program, self.views, self.locals, self.say, self.names.fresh, self.buffer, self.records)
+        payload = Payload(self.buffer, self.say)
+        self.words = Words(self.program, self.views, self.locals, self.say, self.names.fresh, payload, self.records)
 
     def say(self, line: str) -> None:
         """Print one line."""
@@ -70,7 +74,7 @@ class Body:
                 text = self.words.text(value)
                 self.say(f"{self._declare(name)} = {bare(text)}")
             case s.Assign(target, value):
-                self._assign(target, self.words.text(value))
+                self._give(target, value)
             case s.Attempt(target, value, otherwise):
                 self._attempt(target, value, otherwise)
             case s.If(condition):
@@ -127,14 +131,29 @@ class Body:
     def _row(self, values: tuple[e.Expr, ...]) -> str:
         return f"({', '.join(bare(self.words.text(v)) for v in values)}{',' * (len(values) == 1)})"
 
+    def _give(self, target: s.Target, value: e.Expr) -> None:
+        self._assign(target, self.words.text(value))
+
     def _attempt(self, target: s.Target, value: e.Expr, otherwise: s.Body) -> None:
-        text = self.words.text(value)
-        self.say("try:")
+        cut = cut_of(self.words, value)
+        if cut is None:
+            text = self.words.text(value)
+            self._indented("try:", target, text)
+            self.say("except primitives.PrimitiveError:")
+            self._inside(otherwise)
+            return
+        self.say(f"if {cut.test}:")
+        self._inside(otherwise)
+        if ends_always(otherwise):
+            self._assign(target, cut.value)
+        else:
+            self._indented("else:", target, cut.value)
+
+    def _indented(self, line: str, target: s.Target, text: str) -> None:
+        self.say(line)
         self.depth += 1
         self._assign(target, text)
         self.depth -= 1
-        self.say("except primitives.PrimitiveError:")
-        self._inside(otherwise)
 
     def _assign(self, target: s.Target, text: str) -> None:
         match target:

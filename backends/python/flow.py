@@ -10,6 +10,7 @@ from bertha_ir.program import ADDRESS
 from bertha_ir.walk import walk
 
 if TYPE_CHECKING:
+    from bertha_ir.program import Root
     from bertha_ir.stmt import Body
 
 
@@ -34,6 +35,31 @@ def changes_packet(body: Body) -> bool:
                 if isinstance(target, e.Payload) or (isinstance(target, e.Field) and target.header != ADDRESS):
                     return True
     return False
+
+
+def sets(body: Body, target: type) -> bool:
+    """Whether a body gives the payload, or the value, another value."""
+    return any(isinstance(n, s.Assign | s.Attempt) and isinstance(n.target, target) for n in walk(body))
+
+
+def reads(nodes: object, header: str | None = None) -> bool:
+    """Whether fields of a header, or of any, are read."""
+    fields = (n.header for n in walk(nodes) if isinstance(n, e.Field) and n.header != ADDRESS)
+    return any(header in {None, found} for found in fields)
+
+
+def only_around(body: Body, root: Root) -> bool:
+    """Whether a body of an end leaves headers as they were put in front of the payload, or taken off it."""
+    wrong = {"send": s.Pop, "recv": s.Push}[root]
+    for node in walk(body):
+        match node:
+            case s.Assign(e.Field(header)) | s.Attempt(e.Field(header)) if header != ADDRESS:
+                return False
+            case s.FixChecksum():
+                return False
+        if isinstance(node, wrong):
+            return False
+    return True
 
 
 def sets_payload(body: Body) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 STATE = ("BitStruct", "Prefixes", "Ranges", "Rows", "Secrets", "fix_checksum")
-STRUCTS = {"U16": "H", "U32": "I", "U64": "Q"}
+STRUCTS = {"U16": "H", "U32": "I", "U64": "Q", "DATA_FRAME": "IBI"}  # of a frame: length and type, flags, stream
 
 
 def head(title: str, data: list[str], parts: list[str]) -> str:
@@ -14,6 +16,8 @@ def head(title: str, data: list[str], parts: list[str]) -> str:
     standard = ["from struct import Struct"] * (bool(structs) or " = Struct(" in code)
     standard += ["from typing import NamedTuple"] * ("(NamedTuple):" in code)
     ours = ["from bertha_ir.runtime import primitives"] * ("primitives." in code)
+    ciphers = [name for name in ("Ciphers", "InvalidTag") if re.search(rf"\b{name}\b", code)]
+    ours += [f"from bertha_ir.runtime.ciphers import {', '.join(ciphers)}"] * bool(ciphers)
     used = [name for name in STATE if f"{name}(" in code]
     ours += [f"from bertha_ir.runtime.state import {', '.join(used)}"] * bool(used)
     text = f'"""{title}\nWritten by Bertha; changes are lost when it is compiled again.\n"""'

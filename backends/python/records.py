@@ -1,14 +1,15 @@
-"""Prints the record of a message: a named tuple, and the functions between it and its bytes."""
+"""Prints the record of a message: a named tuple, and what lies between it and its bytes."""
 
 from __future__ import annotations
 
 import keyword
-import re
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from bertha_ir.backends.names import Names, comment
+from bertha_ir.backends.python.inline import Cut
+from bertha_ir.backends.python.payload import Pieces, as_bytes
 from bertha_ir.types import Bits, Bytes, bit_width
 
 if TYPE_CHECKING:
@@ -32,57 +33,64 @@ class Record:
     def of(cls, message: Message, names: Names) -> Record:
         """Choose the names: the message's own, unless Python, a tuple or the module has them already."""
         name, inside = names.fresh(message.name), Names(FIELD_NAMES)
-        for verb in ("pack", "unpack"):
-            names.taken.add(f"{verb}_{name}")
         fields = {f.name: inside.fresh(f.name) for f in message.fields}
         return cls(message, name, names.fresh(f"{name}_layout"), fields)
 
-    def text(self, used: str) -> str:
-        """Return the class, its layout, and of `pack_NAME` and `unpack_NAME` what the text `used` calls."""
+    @property
+    def text(self) -> str:
+        """The class, and its layout."""
         fields = "\n".join(f"    {self.fields[f.name]}: {_annotation(f)}" for f in self.message.fields)
         what = f'class {self.name}(NamedTuple):\n    """The message `{comment(self.message.name)}`."""\n\n{fields}'
-        printers = {"pack": self._pack, "unpack": self._unpack}
-        functions = [f() for verb, f in printers.items() if re.search(rf"\b{verb}_{self.name}\(", used)]
-        return "\n\n\n".join([what, self._layout(), *functions])
+        return f"{what}\n\n\n{self._layout()}"
 
     def _layout(self) -> str:
-        codes = [_code(f) for f in self.message.fixed_fields]
+        codes = [code_of(f.type) for f in self.message.fixed_fields]
         if all(codes):
             return f'{self.layout} = Struct(">{"".join(c or "" for c in codes)}")'
         sizes = (_size(f) for f in self.message.fixed_fields)
         return f'{self.layout} = BitStruct("{" ".join(sizes)}")'
 
-    def _pack(self) -> str:
+    def packed(self) -> Pieces:
+        """Return the bytes of the record `value` in parts."""
         values = ", ".join(f"value.{self.fields[f.name]}" for f in self.message.fixed_fields)
-        rest = f" + value.{self.fields[self.message.fields[-1].name]}" if self.message.has_tail else ""
-        return f'''def pack_{self.name}(value):
-    """Return the bytes of a record."""
-{self._checks()}    return {self.layout}.pack({values}){rest}'''
+        fixed = Pieces((f"{self.layout}.pack({values})",), self.message.size)
+        if not self.message.has_tail:
+            return fixed
+        tail = f"value.{self.fields[self.message.fields[-1].name]}"
+        return Pieces((*fixed.parts, tail), fixed.fixed, (tail,))
 
-    def _checks(self) -> str:
+    def checks(self) -> list[str]:
         """Return the tests of fields of bytes, which `struct` would fill up or cut instead of refusing them."""
         sized = [(self.fields[f.name], f.type.size) for f in self.message.fixed_fields if isinstance(f.type, Bytes)]
-        return "".join(
-            f'    if len(value.{name}) != {size}:\n        raise ValueError("`{name}` takes {size} bytes")\n'
+        return [
+            line
             for name, size in sized
-        )
+            for line in (
+                f"if len(value.{name}) != {size}:",
+                f'    raise ValueError("`{name}` takes {size} bytes")',
+            )
+        ]
 
-    def _unpack(self) -> str:
-        size, tail = self.message.size, self.message.has_tail
-        return f'''def unpack_{self.name}(data):
-    """Return the record that bytes hold; `PrimitiveError` when they are not as many as its fields take."""
-    if len(data) {"<" if tail else "!="} {size}:
-        raise primitives.PrimitiveError("not the size of a {self.name}")
-    return {self.name}(*{self.layout}.unpack_from(data){f", data[{size}:]" if tail else ""})'''
+    def unpacked(self, data: str, front: int) -> Cut:
+        """Return how the record lies in a variable, from byte `front` on. Its own constructor would check the number
+        of fields, and take a quarter longer.
+        """
+        behind = front + self.message.size
+        fields = f"{self.layout}.unpack_from({data}{f', {front}' if front else ''})"
+        if self.message.has_tail:
+            tail = as_bytes(f"{data}[{behind}:]")
+            return Cut(f"len({data}) < {behind}", f"tuple.__new__({self.name}, (*{fields}, {tail}))")
+        return Cut(f"len({data}) != {behind}", f"tuple.__new__({self.name}, {fields})")
 
 
 def _annotation(field: MessageField) -> str:
     return "int" if isinstance(field.type, Bits) else "bytes"
 
 
-def _code(field: MessageField) -> str | None:
-    width = bit_width(field.type) or 0
-    return CODES.get(width) if isinstance(field.type, Bits) else f"{width // 8}s"
+def code_of(type_: Bits | Bytes) -> str | None:
+    """Return the letter by which `struct` packs a word or so many bytes, or None when it has none."""
+    width = bit_width(type_) or 0
+    return CODES.get(width) if isinstance(type_, Bits) else f"{width // 8}s"
 
 
 def _size(field: MessageField) -> str:

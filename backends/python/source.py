@@ -10,11 +10,13 @@ from attrs import define, field
 
 from bertha_ir.backends.names import Names, comment
 from bertha_ir.backends.printing import bare, role
-from bertha_ir.backends.python.body import INDENT, Body, zero
+from bertha_ir.backends.python.body import Body, zero
+from bertha_ir.backends.python.end import End, returning
 from bertha_ir.backends.python.flow import changes_packet, ends_always, sets_payload
 from bertha_ir.backends.python.head import head
+from bertha_ir.backends.python.payload import INDENT, as_bytes
 from bertha_ir.backends.python.records import Record
-from bertha_ir.backends.python.words import View, Words, as_bytes
+from bertha_ir.backends.python.words import View, Words
 from bertha_ir.backends.reach import Reach
 from bertha_ir.expr import Field
 from bertha_ir.program import ADDRESS
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
 WORDS = """
     match case type self packet data src dst src_ip src_port dst_ip dst_port size value bits U16 U32 U64 SECRETS
     run encode decode primitives fix_checksum BitStruct Ranges Prefixes Rows Secrets Struct NamedTuple
-    bytes bytearray int len range
+    bytes bytearray int len range tuple
+    CIPHERS Ciphers InvalidTag DATA_FRAME
 """
 RESERVED = frozenset(keyword.kwlist) | frozenset(WORDS.split())
 
@@ -43,6 +46,7 @@ class Source:
     containers: dict[str, str] = field(init=False)
     headers: dict[str, str] = field(init=False)
     records: dict[str, Record] = field(init=False)
+    layouts: dict[str, str] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         items: tuple[Table | State, ...] = (*self.program.tables, *self.program.states)
@@ -61,11 +65,13 @@ class Source:
         """The module."""
         function = "\n".join(self._run() if self.program.root in {"frame", "datagram"} else self._codec())
         data = [
-            *(["SECRETS = Secrets()"] if "SECRETS[" in function else []),
+            *(["SECRETS = Secrets()"] if re.search(r"\b(SECRETS|CIPHERS)\[", function) else []),
+            *(["CIPHERS = Ciphers(SECRETS)"] if "CIPHERS[" in function else []),
+            *self.layouts.values(),
             *(_table(self.containers[t.name], t) for t in self.program.tables),
             *(_state(self.containers[t.name], t) for t in self.program.states),
         ]
-        records = [r.text(function) for r in self.records.values() if r.name in function]
+        records = [r.text for r in self.records.values() if r.name in function]
         return head(self._title(), data, [*records, function])
 
     def _title(self) -> str:
@@ -162,26 +168,32 @@ class Source:
         """Return the function of an end: from a record to bytes, or from bytes to a record; None for a drop."""
         (block,) = self.program.blocks
         sends, record = self.program.root == "send", self.records.get(self.program.message or "")
-        buffer = "packet" if any(isinstance(n, Push | Pop) for n in walk(block.body)) else "data"
         given = f"value: {record.name}" if sends and record else "data: bytes"
-        result = "value" if record and not sends else as_bytes(buffer)
         kind = record.name if record and not sends else "bytes"
-        names = {message: r.name for message, r in self.records.items()}
-        ends = {"pass": result, "drop": "None", "bounce": "None"}
-        body = Body(self.program, self.names, self.containers, ends, {}, buffer=buffer, records=names)
-        if buffer == "packet":
+        body = self._end()
+        if body.buffer == "packet":
             body.say(f"packet = bytearray({'' if sends and record else 'data'})")
         elif sends and record and not sets_payload(block.body):
             body.say('data = b""')
-        if block.body:
-            body.body(block.body)
+        body.body(block.body)
+        lines = body.lines
         if not ends_always(block.body):
-            body.say(f"return {result}")
+            lines = returning(lines, "value" if record and not sends else body.words.payload)
         return [
             f"def {'encode' if sends else 'decode'}({given}) -> {kind} | None:",
             f'{INDENT}"""Return {"what to send" if sends else "what was received"}, or None when it is dropped."""',
-            *body.lines,
+            *lines,
         ]
+
+    def _end(self) -> Body:
+        """Return the printer of an end's body."""
+        (block,) = self.program.blocks
+        ends = dict.fromkeys(("pass", "drop", "bounce"), "None")
+        if End.takes(self.program):
+            return End(self.program, self.names, self.containers, ends, {}, records=self.records, layouts=self.layouts)
+        moves = any(isinstance(n, Push | Pop) for n in walk(block.body))
+        buffer = "packet" if moves else "data"
+        return Body(self.program, self.names, self.containers, ends, {}, buffer=buffer, records=self.records)
 
 
 def _table(name: str, table: Table) -> str:

@@ -8,6 +8,8 @@ from attrs import Factory, define
 
 from bertha_ir import expr as e
 from bertha_ir.backends.printing import bare, place_of
+from bertha_ir.backends.python import inline
+from bertha_ir.backends.python.payload import Payload, as_bytes
 from bertha_ir.primitives import PRIMITIVES
 from bertha_ir.program import ADDRESS
 from bertha_ir.types import Bits, Bytes, bit_width
@@ -15,6 +17,9 @@ from bertha_ir.types import Bits, Bytes, bit_width
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from bertha_ir.backends.python.inline import Cut
+    from bertha_ir.backends.python.payload import Pieces
+    from bertha_ir.backends.python.records import Record
     from bertha_ir.program import DeviceProgram
 
 LONGEST = 80  # characters of an operand
@@ -37,8 +42,8 @@ class View:
 
 @define
 class Words:
-    """Prints expressions of one program. `say` takes statements that must run before what is being printed; `buffer`
-    is the variable with the payload, a `bytearray` if it is called `packet`; `records` names the messages' classes.
+    """Prints expressions of one program. `say` takes statements that must run before what is being printed; `records`
+    are the messages' classes.
     """
 
     program: DeviceProgram
@@ -46,8 +51,8 @@ class Words:
     locals: Mapping[str, str]
     say: Callable[[str], None]
     fresh: Callable[[str], str]
-    buffer: str = "data"
-    records: Mapping[str, str] = Factory(dict)
+    payload: Payload = Factory(lambda self: Payload("data", self.say), takes_self=True)
+    records: Mapping[str, Record] = Factory(dict)
 
     def text(self, node: e.Expr) -> str:  # noqa: C901, PLR0911, PLR0912  (one row a node)
         """Return the Python expression of equal value."""
@@ -59,7 +64,7 @@ class Words:
             case e.Secret(name):
                 return f"SECRETS[{name!r}]"
             case e.Payload():
-                return as_bytes(self.buffer)
+                return self.payload.text()
             case e.Value():
                 return "value"
             case e.Field(header, name):
@@ -73,7 +78,7 @@ class Words:
             case e.Choose(condition, yes, no):
                 return f"({self.text(yes)} if {self.text(condition)} else {self.text(no)})"
             case e.Size(e.Payload()):
-                return f"len({self.buffer})"
+                return self.payload.size()
             case e.Size(of):
                 return f"len({bare(self.text(of))})"
             case e.FrameSize():
@@ -114,6 +119,8 @@ class Words:
         return f"(not {inner})" if op == "not" else f"({op}{inner} & {_mask(of)})"
 
     def _binary(self, node: e.Binary) -> str:
+        if node.op in e.EQUALITY and (text := self._same_bytes(node)):
+            return text
         left, right = self._short(node.left), self._short(node.right)
         if node.op in e.SHIFTS:
             return self._shift(node, left, right)
@@ -122,13 +129,23 @@ class Words:
         text = f"({left} {node.op} {right})"
         return f"({text} & {_mask(node)})" if node.op in {"+", "-", "*"} else text
 
+    def _same_bytes(self, node: e.Binary) -> str | None:
+        """Return the comparison of a field with a constant as one of bytes, where that spares an integer."""
+        match node.left, node.right:
+            case e.Field(header, name), e.Const(int(value)) if header != ADDRESS:
+                first, size, _, width = place_of(self.program, header, name)
+                if width == 8 * size and size > 1 and size not in STRUCTS:
+                    view, wanted = self.views[header], value.to_bytes(size, "big")
+                    return f"({view.data}[{view.plus(first)}:{view.plus(first + size)}] {node.op} {wanted!r})"
+        return None
+
     def _shift(self, node: e.Binary, left: str, right: str) -> str:
         width = bit_width(node.type) or 0
         if isinstance(node.right, e.Const):
             if int(node.right.value) >= width:  # type: ignore[arg-type]  # a word
                 return "0"
             return f"(({left} << {right}) & {_mask(node)})" if node.op == "<<" else f"({left} >> {right})"
-        right = self._once(right, node.right)
+        right = self.once(right, node.right)
         shifted = f"({left} << {right}) & {_mask(node)}" if node.op == "<<" else f"{left} >> {right}"
         return f"(({shifted}) if {right} < {width} else 0)"
 
@@ -136,7 +153,7 @@ class Words:
         op = "//" if node.op == "/" else "%"
         if isinstance(node.right, e.Const) and node.right.value:
             return f"({left} {op} {right})"
-        left, right = self._once(left, node.left), self._once(right, node.right)
+        left, right = self.once(left, node.left), self.once(right, node.right)
         return f"({left} {op} {right} if {right} else {'0' if node.op == '/' else left})"
 
     def _cast(self, of: e.Expr, node: e.Cast) -> str:
@@ -154,22 +171,39 @@ class Words:
     def _call(self, node: e.Call) -> str:
         primitive = PRIMITIVES[node.primitive]
         if node.primitive == "pack":
-            return f"pack_{self.records[node.arguments[0].type.message]}(value)"  # type: ignore[union-attr]  # a record
+            return f"({inline.pieces_of(self, node).text})"
         arguments = [bare(self.text(a)) for a in node.arguments]
-        if node.primitive == "unpack":
-            return f"unpack_{self.records[node.type.message]}({arguments[0]})"  # type: ignore[union-attr]  # a record
         if "any" in primitive.arguments:
             (key,) = node.arguments
             if isinstance(key.type, Bits):
                 arguments = [to_bytes(self.text(key), (key.type.width + 7) // 8)]
         return f"primitives.{node.primitive}({', '.join(arguments)})"
 
+    def packed(self, record: e.Expr) -> Pieces:
+        """Return the bytes of a record in parts, and say what its fields must hold."""
+        made = self.records[record.type.message]  # type: ignore[union-attr]  # a record
+        for line in made.checks():
+            self.say(line)
+        return made.packed()
+
+    def unpacked(self, node: e.Call, name: str, front: int) -> Cut:
+        """Return how a record is taken from a variable, where it begins at byte `front`."""
+        return self.records[node.type.message].unpacked(name, front)  # type: ignore[union-attr]  # a record
+
+    def held(self, node: e.Expr) -> tuple[str, int]:
+        """Return the variable that holds a byte string, and where in it that begins."""
+        if isinstance(node, e.Payload):
+            self.payload.join()
+            return self.payload.name, self.payload.front
+        return self.once(self.text(node), node), 0
+
     def _short(self, node: e.Expr) -> str:
         """Return an operand; a long one is computed in a statement of its own."""
         text = self.text(node)
-        return self._once(text, node) if len(text) > LONGEST else text
+        return self.once(text, node) if len(text) > LONGEST else text
 
-    def _once(self, text: str, node: e.Expr) -> str:
+    def once(self, text: str, node: e.Expr) -> str:
+        """Return a name or a constant of an expression's value, computed by a statement if need be."""
         if isinstance(node, e.Const | e.Local):
             return text
         name = self.fresh("step")
@@ -197,11 +231,6 @@ def width_of(node: e.Expr) -> int:  # noqa: PLR0911  (one row a node)
             return max(width_of(left), width_of(right))
         case _:
             return width
-
-
-def as_bytes(buffer: str) -> str:
-    """Return the expression that gives a variable's content, or a slice of it, as `bytes`."""
-    return f"bytes({buffer})" if buffer.startswith("packet") else buffer
 
 
 def to_bytes(text: str, size: int) -> str:

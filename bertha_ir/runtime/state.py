@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
-from typing import NoReturn
+from collections.abc import MutableMapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Key = tuple[int | bytes, ...]
 Row = tuple[int | bytes, ...]
@@ -110,9 +114,9 @@ class BitStruct:
             whole = whole << width | number
         return whole.to_bytes(self.size, "big")
 
-    def unpack_from(self, data: bytes) -> list[int | bytes]:
-        """Return the fields at the beginning of the data, which is long enough."""
-        whole, left = int.from_bytes(data[: self.size], "big"), 8 * self.size
+    def unpack_from(self, data: bytes, offset: int = 0) -> list[int | bytes]:
+        """Return the fields that begin at a byte of the data, which is long enough."""
+        whole, left = int.from_bytes(data[offset : offset + self.size], "big"), 8 * self.size
         values: list[int | bytes] = []
         for width, is_bytes in zip(self._widths, self._bytes, strict=True):
             left -= width
@@ -121,12 +125,40 @@ class BitStruct:
         return values
 
 
-class Secrets(dict[str, bytes]):
-    """Key material by name. Asking for a name that was not given says so."""
+class Secrets(MutableMapping[str, bytes]):
+    """Key material by name. Asking for a name that was not given says so. `derived` are made of secrets, by the same
+    names, and forgotten when those change.
+    """
 
-    def __missing__(self, name: str) -> NoReturn:
-        msg = f"the program needs the secret `{name}`: give it in SECRETS before the first message"
-        raise LookupError(msg)
+    def __init__(self) -> None:
+        self._given: dict[str, bytes] = {}
+        self.derived: list[dict[str, Any]] = []
+
+    def __getitem__(self, name: str) -> bytes:
+        """Return a secret; LookupError when it was not given."""
+        try:
+            return self._given[name]
+        except KeyError:
+            msg = f"the program needs the secret `{name}`: give it in SECRETS before the first message"
+            raise LookupError(msg) from None
+
+    def __setitem__(self, name: str, secret: bytes) -> None:
+        self._given[name] = secret
+        self._forget(name)
+
+    def __delitem__(self, name: str) -> None:
+        del self._given[name]
+        self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        for made in self.derived:
+            made.pop(name, None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._given)
+
+    def __len__(self) -> int:
+        return len(self._given)
 
 
 def fix_checksum(  # noqa: PLR0913  (as many as the update has inputs)

@@ -76,6 +76,7 @@ REFUSED = [
 CLANG = which("clang")
 IMPORTED = {
     "bertha_ir.runtime",
+    "bertha_ir.runtime.ciphers",
     "bertha_ir.runtime.primitives",
     "bertha_ir.runtime.state",
     "bertha_ir.runtime.udp",

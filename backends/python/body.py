@@ -12,6 +12,7 @@ from bertha_ir.backends.printing import bare, place_of
 from bertha_ir.backends.python.flow import ends_always
 from bertha_ir.backends.python.inline import cut_of
 from bertha_ir.backends.python.payload import INDENT, Payload
+from bertha_ir.backends.python.rows import Rows
 from bertha_ir.backends.python.words import STRUCTS, View, Words, to_bytes
 from bertha_ir.program import ADDRESS
 from bertha_ir.types import Bytes, bit_width
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 
     from bertha_ir.backends.names import Names
     from bertha_ir.backends.python.records import Record
-    from bertha_ir.program import DeviceProgram, Table
-    from bertha_ir.types import Type
+    from bertha_ir.program import DeviceProgram
 
 
 @define
@@ -44,12 +44,12 @@ class Body:
     records: Mapping[str, Record] = Factory(dict)
     locals: dict[str, str] = Factory(dict)
     words: Words = field(init=False)
-    tables: dict[str, Table] = field(init=False)
+    rows: Rows = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.tables = {t.name: t for t in self.program.tables}
         payload = Payload(self.buffer, self.say)
         self.words = Words(self.program, self.views, self.locals, self.say, self.names.fresh, payload, self.records)
+        self.rows = Rows(self.program, self.containers, self.words, self._declare)
 
     def say(self, line: str) -> None:
         """Print one line."""
@@ -84,14 +84,14 @@ class Body:
                 self._inside(body)
             case s.ForEach(state, key, value, body):
                 key_name, value_name = self._declare(key.name), self._declare(value.name)
-                self.say(f"for ({key_name},), ({value_name},) in {self.containers[state]}.items():")
+                self.say(f"for ({key_name},), ({value_name},) in tuple({self.containers[state]}.items()):")
                 self._inside(body)
-            case s.Store(state, keys, mode, values):
-                self.say(f"{self.containers[state]}.{mode}({self._row(keys)}, {self._row(values)})")
-            case s.Delete(state, keys):
-                self.say(f"{self.containers[state]}.delete({self._row(keys)})")
+            case s.Store():
+                self.rows.store(node)
+            case s.Delete():
+                self.rows.delete(node)
             case s.Lookup():
-                self._look_up(node)
+                self.rows.look_up(node)
             case s.Drop():
                 self.say(f"return {self.ends['drop']}")
             case s.Bounce():
@@ -127,9 +127,6 @@ class Body:
         if name not in self.locals:
             self.locals[name] = self.names.fresh(name)
         return self.locals[name]
-
-    def _row(self, values: tuple[e.Expr, ...]) -> str:
-        return f"({', '.join(bare(self.words.text(v)) for v in values)}{',' * (len(values) == 1)})"
 
     def _give(self, target: s.Target, value: e.Expr) -> None:
         self._assign(target, self.words.text(value))
@@ -189,34 +186,6 @@ class Body:
         else:
             self.say(f"{where} = {to_bytes(text, size)}")
 
-    def _look_up(self, node: s.Lookup) -> None:
-        found, missing = self._found(node), self._missing(node)
-        into = "".join(f"{self._declare(local.name)}, " for local in node.into)
-        into = into.rstrip(" ") if len(node.into) == 1 else into.rstrip(", ")
-        if node.hit is None:
-            self.say(f"{f'({into})' if into.endswith(',') else into} = {found} or {missing}" if into else found)
-            return
-        hit = self._declare(node.hit)
-        if not into:
-            self.say(f"{hit} = {found} is not None")
-            return
-        row = self.names.fresh("row")
-        self.say(f"{row} = {found}")
-        self.say(f"{hit} = {row} is not None")
-        self.say(f"{f'({into})' if into.endswith(',') else into} = {row} or {missing}")
-
-    def _found(self, node: s.Lookup) -> str:
-        """Return the expression of the row that a look-up finds, or of None."""
-        table = self.tables.get(node.container)
-        one = table is not None and table.kind != "exact"
-        key = bare(self.words.text(node.keys[0])) if one else self._row(node.keys)
-        return f"{self.containers[node.container]}.get({key})"
-
-    @staticmethod
-    def _missing(node: s.Lookup) -> str:
-        """Return the row of zeros that stands for one that is not there."""
-        return repr(tuple(zero(local.type) for local in node.into))
-
     def _push(self, header: str, given: tuple[tuple[str, e.Expr], ...]) -> None:
         values = [(name, self.words.text(value)) for name, value in given]
         kept = [(name, self._kept(name, text)) for name, text in values]
@@ -259,8 +228,3 @@ class Body:
         old, new = bare(self.words.text(node.old)), bare(self.words.text(node.new))
         count = (bit_width(node.old.type) or 0) // 16
         self.say(f"fix_checksum({view.data}, {at}, {old}, {new}, {count}, optional={node.optional})")
-
-
-def zero(type_: Type) -> int | bytes:
-    """Return the value of a word or of bytes that were never set."""
-    return bytes(type_.size or 0) if isinstance(type_, Bytes) else 0

@@ -9,11 +9,12 @@ from attrs import Factory, define
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
 from bertha_ir.backends.printing import bare
-from bertha_ir.backends.python.body import Body, zero
+from bertha_ir.backends.python.body import Body
 from bertha_ir.backends.python.flow import ends_always, only_around, reads, sets
 from bertha_ir.backends.python.inline import NONCE, PUTS, TAG, cut_of, pieces_of
 from bertha_ir.backends.python.payload import INDENT, Payload
 from bertha_ir.backends.python.records import code_of
+from bertha_ir.backends.python.rows import zero
 from bertha_ir.backends.python.words import STRUCTS, View, to_bytes
 from bertha_ir.walk import walk
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-STATE = ("BitStruct", "Prefixes", "Ranges", "Rows", "Secrets", "fix_checksum")
+STATE = ("BitStruct", "Cell", "Prefixes", "Ranges", "Recent", "Rows", "Secrets", "fix_checksum")
 STRUCTS = {"U16": "H", "U32": "I", "U64": "Q", "DATA_FRAME": "IBI"}  # of a frame: length and type, flags, stream
 
 

@@ -10,18 +10,18 @@ from attrs import define, field
 
 from bertha_ir.backends.names import Names, comment
 from bertha_ir.backends.printing import bare, role
-from bertha_ir.backends.python.body import Body, zero
+from bertha_ir.backends.python.body import Body
 from bertha_ir.backends.python.end import End, returning
 from bertha_ir.backends.python.flow import changes_packet, ends_always, sets_payload
 from bertha_ir.backends.python.head import head
 from bertha_ir.backends.python.payload import INDENT, as_bytes
 from bertha_ir.backends.python.records import Record
+from bertha_ir.backends.python.rows import line_of_state, line_of_table
 from bertha_ir.backends.python.words import View, Words
 from bertha_ir.backends.reach import Reach
 from bertha_ir.expr import Field
 from bertha_ir.program import ADDRESS
 from bertha_ir.stmt import Pop, Push
-from bertha_ir.types import Bytes
 from bertha_ir.walk import walk
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 WORDS = """
     match case type self packet data src dst src_ip src_port dst_ip dst_port size value bits U16 U32 U64 SECRETS
-    run encode decode primitives fix_checksum BitStruct Ranges Prefixes Rows Secrets Struct NamedTuple
+    run encode decode primitives fix_checksum BitStruct Cell Ranges Recent Prefixes Rows Secrets Struct NamedTuple
     bytes bytearray int len range tuple
     CIPHERS Ciphers InvalidTag DATA_FRAME
 """
@@ -68,8 +68,8 @@ class Source:
             *(["SECRETS = Secrets()"] if re.search(r"\b(SECRETS|CIPHERS)\[", function) else []),
             *(["CIPHERS = Ciphers(SECRETS)"] if "CIPHERS[" in function else []),
             *self.layouts.values(),
-            *(_table(self.containers[t.name], t) for t in self.program.tables),
-            *(_state(self.containers[t.name], t) for t in self.program.states),
+            *(line_of_table(self.containers[t.name], t) for t in self.program.tables),
+            *(line_of_state(self.containers[t.name], t) for t in self.program.states),
         ]
         records = [r.text for r in self.records.values() if r.name in function]
         return head(self._title(), data, [*records, function])
@@ -194,19 +194,3 @@ class Source:
         moves = any(isinstance(n, Push | Pop) for n in walk(block.body))
         buffer = "packet" if moves else "data"
         return Body(self.program, self.names, self.containers, ends, {}, buffer=buffer, records=self.records)
-
-
-def _table(name: str, table: Table) -> str:
-    if table.kind == "array":
-        return f"{name} = {{{', '.join(f'{x.match[0]}: {x.values!r}' for x in table.entries)}}}"
-    if table.kind == "exact":
-        return f"{name} = {{{', '.join(f'{x.match!r}: {x.values!r}' for x in table.entries)}}}"
-    rows = [repr((*x.match, x.values)) for x in table.entries]
-    kind, width = ("Ranges(", "") if table.kind == "range" else ("Prefixes(", f"{table.keys[0].width}, ")
-    return f"{name} = {kind}{width}[{', '.join(rows)}])"
-
-
-def _state(name: str, state: State) -> str:
-    widths = tuple(zero(v) if isinstance(v, Bytes) else v.width for v in state.values)
-    evicts = ", evicts=True" if state.evicts else ""
-    return f"{name} = Rows({len(state.keys)}, {widths!r}, {state.size}{evicts})"

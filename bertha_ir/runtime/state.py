@@ -14,47 +14,65 @@ Key = tuple[int | bytes, ...]
 Row = tuple[int | bytes, ...]
 
 
-class Rows:
-    """State: a bounded map of rows, or one cell (`keys` 0). `widths`: the bits of each value; of bytes, their zero."""
+class Cell:
+    """State that is one row, `row`: of zeros, until it is set."""
 
-    def __init__(self, keys: int, widths: tuple[int | bytes, ...], size: int, *, evicts: bool = False) -> None:
-        self._rows: OrderedDict[Key, Row] = OrderedDict()
-        self._size, self._evicts, self._widths = size, evicts, widths
-        self._zero = tuple(w if isinstance(w, bytes) else 0 for w in widths)
-        self._absent = None if keys else self._zero
+    __slots__ = ("row",)
 
-    def get(self, key: Key) -> Row | None:
-        """Return the row of a key, or None; a cell that was never set is zero."""
-        row = self._rows.get(key)
-        if row is None:
-            return self._absent
-        if self._evicts:
-            self._rows.move_to_end(key)
-        return row
+    def __init__(self, row: Row) -> None:
+        self.row = row
+
+    def items(self) -> tuple[tuple[Key, Row], ...]:
+        """Return the row by its key, which is empty, as those of `Rows`."""
+        return (((), self.row),)
+
+
+class Rows(dict[Key, Row]):
+    """State that is a map of at most `size` rows. `widths`: the bits of each value; of bytes, their zero."""
+
+    def __init__(self, widths: tuple[int | bytes, ...], size: int) -> None:
+        super().__init__()
+        self._widths, self._size = widths, size
 
     def set(self, key: Key, row: Row) -> None:
-        """Store a row. When the map is full, the least recently used row goes, or a new key is not stored."""
-        if key not in self._rows and len(self._rows) >= self._size:
-            if not self._evicts:
-                return
-            self._rows.popitem(last=False)
-        self._rows[key] = row
-        if self._evicts:
-            self._rows.move_to_end(key)
+        """Store a row; a new key is not stored when the map is full."""
+        if key in self or len(self) < self._size:
+            self[key] = row
 
     def add(self, key: Key, row: tuple[int, ...]) -> None:
         """Add to each value, wrapping at its width; what is not there counts as zero."""
-        old = self.get(key) or self._zero
-        pairs = zip(old, row, self._widths, strict=True)
-        self.set(key, tuple((int(a) + b) % (1 << int(w)) for a, b, w in pairs))
+        self.set(key, _sums(self.get(key), row, self._widths))
 
-    def delete(self, key: Key) -> None:
-        """Forget a row, if it is there."""
-        self._rows.pop(key, None)
 
-    def items(self) -> tuple[tuple[Key, Row], ...]:
-        """Return the rows, oldest first."""
-        return tuple(self._rows.items())
+class Recent(OrderedDict[Key, Row]):
+    """State that is a map of at most `size` rows, of which the least recently used makes room for a new one."""
+
+    def __init__(self, widths: tuple[int | bytes, ...], size: int) -> None:
+        super().__init__()
+        self._widths, self._size = widths, size
+
+    def get(self, key: Key, default: Any = None) -> Any:  # noqa: ANN401  (as that of `dict`, which checkers overload)
+        """Return the row of a key, which is then the most recently used, or the default."""
+        row = super().get(key)
+        if row is None:
+            return default
+        self.move_to_end(key)
+        return row
+
+    def set(self, key: Key, row: Row) -> None:
+        """Store a row, which is then the most recently used."""
+        self[key] = row
+        self.move_to_end(key)
+        if len(self) > self._size:
+            self.popitem(last=False)
+
+    def add(self, key: Key, row: tuple[int, ...]) -> None:
+        """Add to each value, wrapping at its width; what is not there counts as zero."""
+        self.set(key, _sums(self.get(key), row, self._widths))
+
+
+def _sums(old: Row | None, row: tuple[int, ...], widths: tuple[int | bytes, ...]) -> Row:
+    return tuple((int(a) + b) % (1 << int(w)) for a, b, w in zip(old or (0,) * len(row), row, widths, strict=True))
 
 
 class Ranges:

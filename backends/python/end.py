@@ -59,23 +59,38 @@ class End(Body):
             case s.Push() | s.Assign(e.Payload()):
                 if reads(node):
                     self.words.payload.join()
-            case s.Attempt(_, _, otherwise) if ends_always(otherwise):
+            case s.Let(name):
+                self._bind(node, {name})
+            case s.Lookup(_, _, hit, into):
+                self._bind(node, {hit, *(local.name for local in into)})
+            case s.Attempt(_, _, otherwise) | s.Pop(_, otherwise) if ends_always(otherwise):
                 self.words.payload.join()
             case _:
                 self.words.payload.join()
                 if sets((node,), e.Payload):
-                    self._settle(node)
+                    self._settle((node, *self._later))
+
+    def _bind(self, node: s.Stmt, names: set[str | None]) -> None:
+        """Join the payload before a statement that binds locals, if it reads headers, or binds what parts may be of."""
+        if reads(node) or names & self.locals.keys():
+            self.words.payload.join()
 
     def _inside(self, body: s.Body) -> None:
-        front = self.words.payload.front
+        """Print a branch: one that changes the payload first lets it begin its variable, for itself alone."""
+        front, views = self.words.payload.front, dict(self.views)
         self._nested += 1
+        if front and sets(body, e.Payload):
+            self.depth += 1
+            self._settle(body)
+            self.depth -= 1
         super()._inside(body)
         self._nested -= 1
         self.words.payload.front = front
+        self.views.update(views)
 
-    def _settle(self, node: s.Stmt) -> None:
+    def _settle(self, readers: s.Body) -> None:
         payload = self.words.payload
-        self._keep((node, *self._later))
+        self._keep(readers)
         if payload.front:
             self.say(f"{payload.name} = {payload.text()}")
             payload.put()

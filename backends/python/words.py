@@ -35,8 +35,8 @@ class View:
 
     def plus(self, offset: int) -> str:
         """Return the Python expression of an offset in the header."""
-        if self.at == "0":
-            return str(offset)
+        if self.at.isdigit():
+            return str(int(self.at) + offset)
         return f"{self.at} + {offset}" if offset else self.at
 
 

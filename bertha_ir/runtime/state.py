@@ -53,18 +53,18 @@ class Recent(OrderedDict[Key, Row]):
 
     def get(self, key: Key, default: Any = None) -> Any:  # noqa: ANN401  (as that of `dict`, which checkers overload)
         """Return the row of a key, which is then the most recently used, or the default."""
-        row = super().get(key)
-        if row is None:
+        if key not in self:
             return default
         self.move_to_end(key)
-        return row
+        return self[key]
 
     def set(self, key: Key, row: Row) -> None:
         """Store a row, which is then the most recently used."""
-        self[key] = row
-        self.move_to_end(key)
-        if len(self) > self._size:
+        if key in self:
+            self.move_to_end(key)
+        elif len(self) >= self._size:
             self.popitem(last=False)
+        self[key] = row
 
     def add(self, key: Key, row: tuple[int, ...]) -> None:
         """Add to each value, wrapping at its width; what is not there counts as zero."""

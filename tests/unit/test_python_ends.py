@@ -43,7 +43,6 @@ class Bodies:
     def __init__(self, seed):
         self.random = random.Random(seed)
         self.values = [e.Const(5, U8), e.Const(0x1234, U16)]
-        self.count = 0
 
     def word(self, type_):
         size = e.Size(PAYLOAD)
@@ -51,10 +50,10 @@ class Bodies:
         return value if value.type == type_ else e.Cast(value, type_)
 
     def let(self):
-        self.count += 1
-        name = f"x{self.count}"
-        made = s.Let(name, self.word(U32))
-        self.values.append(e.Local(name, U32))
+        """Bind a local, new or known, to a word or to what is remembered."""
+        local = e.Local(f"x{self.random.randrange(4)}", U32)
+        made = self.random.choice((s.Let(local.name, self.word(U32)), s.Lookup("last", (), None, (local,))))
+        self.values.append(local)
         return made
 
     def condition(self):
@@ -97,20 +96,34 @@ class Bodies:
 
     def send(self):
         makers = (self.let, self.put, self.push, self.push, self.compressed, self.nested)
-        return tuple(self.random.choice(makers)() for _ in range(self.random.randrange(8)))
+        return self.body(makers)
+
+    def body(self, makers):
+        """Some statements, and behind them the sum of all that can be read."""
+        made = [self.random.choice(makers)() for _ in range(self.random.randrange(8))]
+        words = (e.Cast(value, U32) if value.type != U32 else value for value in self.values)
+        return (*made, *(s.Store("last", (), "add", (word,)) for word in words))
+
+    def longer(self):
+        """Count with a payload that is changed, and drop it."""
+        size = s.Store("last", (), "add", (e.Cast(e.Size(PAYLOAD), U32),))
+        return size, self.put(), s.Store("last", (), "add", (self.word(U32),)), size, *DROP
 
     def pop(self):
+        otherwise = self.random.choice((DROP, (COUNT, *DROP), self.longer()))
         layout = self.random.choice(HEADERS)
         self.values = [v for v in self.values if not isinstance(v, e.Field) or v.header != layout.name]
         self.values += FIELDS[layout.name]
-        return s.Pop(layout.name, self.random.choice((DROP, (COUNT, *DROP))))
+        return s.Pop(layout.name, otherwise)
 
     def take(self):
         """Take the payload apart; when that fails, drop it, or go on."""
         name = self.random.choice(list(UNDO))
         arguments = (KEY, PAYLOAD) if name == "aead_open" else (PAYLOAD,)
         on = (s.Assign(PAYLOAD, e.Const(b"other", BYTES)), COUNT)
-        otherwise = self.random.choice((DROP, DROP, DROP, (COUNT, *DROP), (self.put(), *DROP), (COUNT,), on))
+        size = s.Store("last", (), "add", (e.Cast(e.Size(PAYLOAD), U32),))
+        again = (s.Attempt(PAYLOAD, call("undelimit", PAYLOAD), (size,)), size, *DROP)
+        otherwise = self.random.choice((DROP, DROP, DROP, (COUNT, *DROP), self.longer(), again, (COUNT,), on))
         return s.Attempt(PAYLOAD, call(name, *arguments), otherwise)
 
     def replaced(self):
@@ -118,7 +131,7 @@ class Bodies:
 
     def recv(self):
         makers = (self.let, self.pop, self.pop, self.take, self.take, self.nested, self.put, self.replaced)
-        return tuple(self.random.choice(makers)() for _ in range(self.random.randrange(8)))
+        return self.body(makers)
 
     def fitting(self, body):
         """Bytes that a body gets far with."""
@@ -144,6 +157,7 @@ def test_what_ends_send_is_the_interpreters(seed, monkeypatch):
     pair = Pair(program_of("send", make.send()), monkeypatch)
     for size in (0, 1, 2, 3, 50, 300):
         pair.run(make.random.randbytes(size))
+    assert pair.module.last.row == pair.machine.states.get("last", ())
 
 
 @pytest.mark.parametrize("seed", range(300))
@@ -158,6 +172,7 @@ def test_what_ends_receive_is_the_interpreters(seed, monkeypatch):
         pair.run(data[: make.random.randrange(len(data) + 1)])
         at = make.random.randrange(len(data) + 1)
         pair.run(data[:at] + make.random.randbytes(1) + data[at + 1 :])
+    assert pair.module.last.row == pair.machine.states.get("last", ())
 
 
 def test_random_bodies_get_far():
@@ -171,6 +186,26 @@ def test_random_bodies_get_far():
             module.SECRETS["key"] = SECRET
         passed += module.decode(make.fitting(body)) is not None
     assert passed > 50
+
+
+def test_what_is_not_joined_yet_keeps_its_values(monkeypatch):
+    """A local that a header is made of may be bound again before the header is."""
+    local, again = e.Local("x", U32), s.Let("x", e.Const(2, U32))
+    pushed = s.Push("mixed", (("d", local),))
+    sized = s.Push("mixed", (("d", e.Cast(e.Size(PAYLOAD), U32)),))
+    for middle in ((again,), (s.Lookup("last", (), None, (local,)),), (s.Assign(local, e.Const(3, U32)),)):
+        body = (s.Let("x", e.Const(1, U32)), pushed, sized, *middle, pushed)
+        Pair(program_of("send", body), monkeypatch).run(b"data")
+
+
+def test_what_a_branch_does_to_the_payload_stays_there(monkeypatch):
+    """The header behind it lies where it lay."""
+    enlarged = (s.Assign(PAYLOAD, call("delimit", PAYLOAD)), *DROP)
+    total = tuple(s.Store("last", (), "add", (e.Cast(f, U32),)) for name in ("short", "mixed") for f in FIELDS[name])
+    pair = Pair(program_of("recv", (s.Pop("short", DROP), s.Pop("mixed", enlarged), *total)), monkeypatch)
+    for data in (bytes(range(20)), bytes(5), bytes(range(9))):
+        pair.run(data)
+    assert pair.module.last.row == pair.machine.states.get("last", ())
 
 
 def end(request, root, **more):

@@ -20,13 +20,29 @@ if TYPE_CHECKING:
 @frozen
 class Unit:
     """What a backend is given: a program, the layouts of the messages that its records have, for a switch the
-    (in, out) ports between which it forwards, and whether the plan runs the program or it stands by.
+    (in, out) ports between which it forwards, whether the plan runs the program or it stands by, and the figures by
+    which the device's profile says how much it has of something; those of sizes are in bytes.
     """
 
     program: DeviceProgram
     messages: tuple[Message, ...] = ()
     ports: tuple[tuple[int, int], ...] = ()
     active: bool = True
+    limits: tuple[tuple[str, float], ...] = ()
+
+
+@frozen
+class Use:
+    """How much a program needs of something that a device has so much of; None when that is not known, or no limit."""
+
+    name: str
+    needs: int
+    has: int | None = None
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether the program needs more than there is."""
+        return self.has is not None and self.needs > self.has
 
 
 class Backend(ABC):
@@ -48,6 +64,12 @@ class Backend(ABC):
     def check_port(self, number: int, span: Span | None) -> Diagnostic | None:  # noqa: ARG002  (for those with ports)
         """Return why a device of this target has no such port; None when it may. `span` is where the number stands."""
         return None
+
+    def resources(self, unit: Unit) -> tuple[Use, ...]:  # noqa: ARG002  (for those that estimate)
+        """Return what a program that `validate` found nothing against takes of its device, as far as that is
+        estimated.
+        """
+        return ()
 
     @abstractmethod
     def emit(self, unit: Unit) -> dict[str, str]:

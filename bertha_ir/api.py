@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from bertha_ir.backends.base import Backend, Unit
+    from bertha_ir.backends.base import Backend, Unit, Use
     from bertha_ir.diagnostics import Diagnostic
     from bertha_ir.passes.base import Module
     from bertha_ir.passes.offers import Offer
@@ -239,7 +239,19 @@ def _unit(
 ) -> Unit:  # fmt: skip
     from bertha_ir.backends.base import Unit as BackendUnit  # noqa: PLC0415
 
-    return BackendUnit(candidate, specification.messages, ports, active)
+    return BackendUnit(candidate, specification.messages, ports, active, _limits(candidate.device, specification))
+
+
+def _limits(device: str, specification: Specification) -> tuple[tuple[str, float], ...]:
+    """Return how much a device has, as far as its profile says. To miss one is the cost model's: it may know others."""
+    from bertha_ir.cost_models.figures import ProfileError, load_profile  # noqa: PLC0415  (start-up time)
+    from bertha_ir.passes.costs import profile_of  # noqa: PLC0415
+
+    named = next((profile_of(d) for d in specification.site.devices if d.name == device), None)
+    try:
+        return load_profile(named).limits if named is not None else ()
+    except ProfileError:
+        return ()
 
 
 def artifact(compiled: Compiled) -> dict[str, bytes]:
@@ -259,7 +271,7 @@ def artifact(compiled: Compiled) -> dict[str, bytes]:
         folder = placed.backend if placed.backend == "python" else f"{placed.backend}/{placed.program.device}"
         emitted = {f"{folder}/{name}": body.encode() for name, body in printers[placed.backend].emit(unit).items()}
         files |= emitted
-        programs.append(_listed(placed, sorted(emitted)))
+        programs.append(_listed(placed, sorted(emitted), printers[placed.backend].resources(unit)))
     named = {entry.certificate for p in compiled.plans for entry in p.ledger}
     files |= {f"proofs/{n}.smt2": body.encode() for n, body in compiled.certificates.items() if n in named}
     stages = {"specification": compiled.specification, "graphs": compiled.graphs, "programs": compiled.programs}
@@ -309,7 +321,7 @@ def _dotted(service: tuple[int | None, int] | None) -> tuple[str | None, int] | 
     return str(IPv4Address(service[0])), service[1]
 
 
-def _listed(placed: PlacedProgram, files: list[str]) -> artifacts.ManifestProgram:
+def _listed(placed: PlacedProgram, files: list[str], uses: tuple[Use, ...]) -> artifacts.ManifestProgram:
     made = placed.program
     return artifacts.ManifestProgram(
         made.name,
@@ -321,6 +333,7 @@ def _listed(placed: PlacedProgram, files: list[str]) -> artifacts.ManifestProgra
         tuple(files),
         placed.active,
         placed.offloads,
+        {use.name: artifacts.ManifestUse(use.needs, use.has) for use in uses},
     )
 
 

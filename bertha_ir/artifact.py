@@ -51,9 +51,17 @@ class ManifestStack:
 
 
 @frozen
+class ManifestUse:
+    """How much a program needs of something, and how much its device has; None when that is not known, or no limit."""
+
+    needs: int
+    has: int | None = None
+
+
+@frozen
 class ManifestProgram:
     """A device program of the artifact and its files. `active`: the plan's choice; otherwise a standby. `offloads`: the
-    names of those that must have been started before it runs.
+    names of those that must have been started before it runs. `resources`: by estimate, what it takes of its device.
     """
 
     name: str
@@ -65,6 +73,7 @@ class ManifestProgram:
     files: tuple[str, ...]
     active: bool
     offloads: tuple[str, ...] = ()
+    resources: Mapping[str, ManifestUse] = Factory(dict)
 
 
 @frozen

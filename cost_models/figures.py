@@ -27,7 +27,7 @@ MARKS = {
     "B": "from a secondary source",
     "R": "recalled or judged: low confidence",
 }
-LINKS, CAPACITY = "links", "capacity"
+LINKS, CAPACITY, PIPELINE = "links", "capacity", "pipeline"
 LARGEST = 1 << 20  # bytes of a profile
 
 
@@ -76,6 +76,11 @@ class Profile:
         if figure is None:
             return None
         return ByteCount(figure.value) if figure.unit == "byte" else Unitless(figure.value)
+
+    @property
+    def limits(self) -> tuple[tuple[str, float], ...]:
+        """How much the device has of everything, by name: its capacities, and what its pipeline of stages has."""
+        return tuple((name, figure.value) for section, name, figure in self.figures if section in {CAPACITY, PIPELINE})
 
     @property
     def figures(self) -> tuple[tuple[str, str, Figure], ...]:
@@ -179,6 +184,8 @@ def _units(profile: str, section: str, name: str) -> tuple[str, ...]:
     """Return the units that a figure may have, by its place."""
     if section == CAPACITY:
         return "count", "byte"
+    if section == PIPELINE:
+        return ("count",)
     if profile == LINKS:
         return ("ns",) if name == "latency" else ("bit/s",)
     return ("ns/byte",) if name.endswith("-bytes") else ("ns",)

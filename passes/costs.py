@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bertha_ir.passes.topology import Path, Stop
     from bertha_ir.program import DeviceProgram
     from bertha_ir.source import Span
+    from bertha_ir.spec import Device
 
 MESSAGE_BYTES = 256
 SHARED = ("host", "kernel")
@@ -108,7 +109,8 @@ class Prices:
         at = self.stops[stop]
         attributes = at.device.attributes if at.device else ()
         hook = at.request if self.direction == "request" else at.response
-        return DeviceView(at.name, at.kind, _profile(at), attributes, hook if at.kind == "kernel" else None)
+        named = profile_of(at.device) if at.device else None
+        return DeviceView(at.name, at.kind, named, attributes, hook if at.kind == "kernel" else None)
 
     def _asked(self, ask: Callable[[ByteCount], Cost | None], size: int, stop: int) -> Cost | None:
         try:
@@ -116,7 +118,7 @@ class Prices:
         except CostModelError as error:
             collector = Collector()
             collector.add(
-                CH212NoCost, str(error), _profile_span(self.stops[stop]), "name a profile that there is, or none"
+                CH212NoCost, str(error), _profile_span(self.stops[stop].device), "name a profile that there is, or none"
             )
             raise BerthaError(tuple(collector.found)) from error
 
@@ -136,19 +138,19 @@ class Priced:
         return total
 
 
-def _profile(stop: Stop) -> str | None:
+def profile_of(device: Device) -> str | None:
     """Return the profile that a site names; one of the user's own lies beside the file that names it."""
-    named = stop.device.get("profile") if stop.device else None
+    named = device.get("profile")
     if not isinstance(named, str):
         return None
-    span = _profile_span(stop)
+    span = _profile_span(device)
     if named.endswith(".toml") and span is not None:
         return str(PurePath(span.source.path).parent / named)
     return named
 
 
-def _profile_span(stop: Stop) -> Span | None:
-    attributes = stop.device.attributes if stop.device else ()
+def _profile_span(device: Device | None) -> Span | None:
+    attributes = device.attributes if device else ()
     return next((a.span for a in attributes if a.name == "profile"), None)
 
 

@@ -143,3 +143,15 @@ class CH353PortRange(Code):
     Example: `link c1 <-> tor ethernet { port 600; }`
     Fix: number the switch's ports from 0 to 510.
     """
+
+
+class CH354NoRoom(Code):
+    """a program that takes more than the switch has.
+
+    What: by estimate, a program needs more stages, memory, hashes or packet header vector than the device's profile
+    says that there is. The op named is the first, in the order of the program, with which it does.
+    Why: what is too large for a switch cannot be loaded, and its own compiler would refuse it only then.
+    Example: a table of 200000 prefixes on a Tofino, whose 288 blocks of TCAM hold 147456 of them.
+    Fix: make tables or state smaller, give ops to other devices, or keep them on a host; name a profile whose figures
+    are those of the device. `bertha cost-models --profile NAME` shows the figures.
+    """

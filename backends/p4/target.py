@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from bertha_ir.backends.base import Backend, Unit
+from bertha_ir.backends.base import Backend, Unit, Use
 from bertha_ir.backends.p4.entries import commands, write_request
 from bertha_ir.backends.p4.names import mangle
 from bertha_ir.backends.p4.p4info import p4info
+from bertha_ir.backends.p4.resources import estimate
 from bertha_ir.backends.p4.source import Source
 from bertha_ir.backends.p4.validate import refuse_port, validate
 
@@ -26,8 +27,12 @@ class P4Backend(Backend):
     roots: ClassVar[tuple[Root, ...]] = ("frame",)
 
     def validate(self, unit: Unit) -> tuple[Diagnostic, ...]:
-        """Return what a v1model switch cannot hold."""
+        """Return what a v1model switch cannot hold, or has not enough for."""
         return validate(unit)
+
+    def resources(self, unit: Unit) -> tuple[Use, ...]:
+        """Return what a program takes of the switch's pipeline."""
+        return estimate(unit.program, unit.limits)
 
     def check_port(self, number: int, span: Span | None) -> Diagnostic | None:
         """Return why a v1model switch has no such port."""

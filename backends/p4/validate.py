@@ -12,6 +12,7 @@ from bertha_ir.backends.p4 import codes
 from bertha_ir.backends.p4.fold import fold
 from bertha_ir.backends.p4.layout import Layout, key_width
 from bertha_ir.backends.p4.model import DROP_PORT
+from bertha_ir.backends.p4.resources import refuse
 from bertha_ir.diagnostics import Collector, Diagnostic
 from bertha_ir.legality import EARLIER
 from bertha_ir.primitives import PRIMITIVES
@@ -60,7 +61,7 @@ def validate(unit: Unit) -> tuple[Diagnostic, ...]:
         check.state(state)
     for block in unit.program.blocks:
         check.body((block.guard, block.body))
-    return tuple(check.found.found)
+    return tuple(check.found.found) or tuple(refuse(unit))
 
 
 def refuse_port(port: int, span: Span | None) -> Diagnostic | None:

@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import Factory, frozen
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
@@ -23,6 +23,9 @@ from bertha_ir.types import bit_width
 from bertha_ir.walk import walk
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bertha_ir.diagnostics import Diagnostic
     from bertha_ir.passes.base import Context
     from bertha_ir.passes.grounds import Grounds
     from bertha_ir.passes.topology import Path, Stop
@@ -30,6 +33,16 @@ if TYPE_CHECKING:
     from bertha_ir.program import DeviceProgram
     from bertha_ir.spec import Specification
     from bertha_ir.stack import Graph, Op
+
+
+@frozen
+class Seat:
+    """An op of a stack's direction on a device."""
+
+    stack: str
+    direction: str
+    op: str
+    device: str
 
 
 @frozen
@@ -64,6 +77,7 @@ class Sites:
     """Where the path ops of one direction may run: the stops of the path, by body, policy and backend.
 
     `back` is the other direction, where the ops stand that must run on the same device as one of this direction.
+    `full`: ops that a device has no room for, beside what else would run there.
     """
 
     graph: Graph
@@ -72,6 +86,7 @@ class Sites:
     specification: Specification
     context: Context
     grounds: Grounds
+    full: Mapping[Seat, Diagnostic] = Factory(dict)
 
     @cached_property
     def prices(self) -> Prices:
@@ -104,6 +119,9 @@ class Sites:
             return Refusal(op.id, stop.name, problems[0].message, problems[0].span or op.span)
         if companion := self._companion(op, stop):
             return Refusal(op.id, stop.name, companion, op.span)
+        if problem := self.full.get(Seat(self.graph.stack, self.graph.direction, op.id, stop.name)):
+            reason = f"with what else would run there, {problem.message}"
+            return Refusal(op.id, stop.name, reason, problem.span or op.span)
         return Candidate(stop, index, target.name, program)
 
     def _companion(self, op: Op, stop: Stop) -> str | None:

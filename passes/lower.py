@@ -80,16 +80,24 @@ def _check(programs: list[PlacedProgram], context: Context, collector: Collector
 
 
 Place = tuple[str, Hook, str, bool]
+Member = tuple["Plan", "Graph", "tuple[Op, ...]"]
 
 
 def _frame_programs(module: Module, paths: dict[str, Path]) -> list[PlacedProgram]:
     """Return the programs of devices that see frames. One hook of a device has one program, for all stacks."""
-    groups: dict[Place, list[tuple[Plan, Graph, tuple[Op, ...]]]] = {}
+    return [_frame_program(module, place, members, paths) for place, members in frame_groups(module).items()]
+
+
+def frame_groups(module: Module) -> dict[Place, list[Member]]:
+    """Return what runs where frames are seen: by device, hook, backend and whether it is active, the ops of each plan's
+    directions.
+    """
+    groups: dict[Place, list[Member]] = {}
     for plan in module.plans:
         for graph in module.directions(plan.stack):
             for place, ops in _placed_ops(plan, graph).items():
                 groups.setdefault(place, []).append((plan, graph, ops))
-    return [_frame_program(module, place, members, paths) for place, members in groups.items()]
+    return groups
 
 
 def _placed_ops(plan: Plan, graph: Graph) -> dict[Place, tuple[Op, ...]]:
@@ -112,18 +120,19 @@ def _placed_ops(plan: Plan, graph: Graph) -> dict[Place, tuple[Op, ...]]:
 
 
 def _frame_program(
-    module: Module, place: Place, members: list[tuple[Plan, Graph, tuple[Op, ...]]], paths: dict[str, Path]
+    module: Module, place: Place, members: list[Member], paths: dict[str, Path]
 ) -> PlacedProgram:  # fmt: skip
     device, hook, backend, active = place
     stacks = list(dict.fromkeys(plan.stack for plan, _, _ in members))
-    stop = _stop(paths[stacks[0]], device)
+    stop = stop_named(paths[stacks[0]], device)
     name = f"{'_'.join(stacks)}_{hook}{'' if active else '_standby'}"
     parts = [frame_part(module.specification, graph, ops) for _, graph, ops in members]
     ports = tuple(dict.fromkeys(p for s in stacks for p in ports_through(stop.host, paths[s])))
     return PlacedProgram(stacks[0], backend, active, merge(name, stop.host, hook, parts), ports)
 
 
-def _stop(path: Path, name: str) -> Stop:
+def stop_named(path: Path, name: str) -> Stop:
+    """Return the stop of a path that has a name."""
     return next(s for s in path.stops if s.name == name)
 
 

@@ -20,13 +20,18 @@ from bertha_ir.passes.placing import Placing, path_ops
 from bertha_ir.passes.relaid import relaid
 from bertha_ir.passes.rewriting import Rewrites
 from bertha_ir.passes.swaps import Swaps
+from bertha_ir.passes.together import overfull
 from bertha_ir.passes.topology import path_of
 from bertha_ir.passes.traffic import traffic_of
 from bertha_ir.plan import Assumption, Binding, LedgerEntry, Order, Plan
 from bertha_ir.text import print_ir
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bertha_ir.diagnostics import Diagnostic
     from bertha_ir.passes.base import Context, Fact
+    from bertha_ir.passes.candidates import Seat
     from bertha_ir.passes.placing import Placed
     from bertha_ir.passes.topology import Path
     from bertha_ir.spec import Implementation, Specification, Stack
@@ -39,7 +44,8 @@ class Place(Pass):
 
     Exact for what it decides: an order of the ops, a device for each and the offload that runs it there, least by (rank
     in the policy's list, the stack's objective by the cost model, distance from the written order). Ops trade places
-    only on a ground that goes into the ledger.
+    only on a ground that goes into the ledger. When the ops of a device do not fit there together, though each does
+    alone, all is decided again without the first of them that is too much: which one goes is not weighed.
     """
 
     name: ClassVar[str] = "place"
@@ -48,28 +54,43 @@ class Place(Pass):
 
     def run(self, module: Module, context: Context) -> Module:
         """Return the module with one plan per stack, and the ops in the order in which they are to run."""
-        specification = module.specification
-        planner = _Planner(module, context, Collector(), Grounds(specification), Rewrites(specification))
-        plans = [planner.plan(stack) for stack in specification.stacks]
-        planner.collector.check()
-        certificates = {**module.certificates, **planner.grounds.certificates, **planner.rewrites.certificates}
-        return evolve(
-            module,
-            graphs=tuple(planner.graphs.get(graph, graph) for graph in module.graphs),
-            plans=tuple(p for p in plans if p is not None),
-            certificates=certificates,
-        )
+        grounds = Grounds(module.specification)
+        full: dict[Seat, Diagnostic] = {}
+        while True:
+            placed = _placed(module, context, grounds, full)
+            found = {seat: why for seat, why in overfull(placed, context).items() if seat not in full}
+            if not found:
+                return placed
+            full |= found
+
+
+def _placed(module: Module, context: Context, grounds: Grounds, full: Mapping[Seat, Diagnostic]) -> Module:
+    """Return the module with plans that leave out what devices are too full for."""
+    specification = module.specification
+    planner = _Planner(module, context, Collector(), grounds, Rewrites(specification), full)
+    plans = [planner.plan(stack) for stack in specification.stacks]
+    planner.collector.check()
+    certificates = {**module.certificates, **planner.grounds.certificates, **planner.rewrites.certificates}
+    return evolve(
+        module,
+        graphs=tuple(planner.graphs.get(graph, graph) for graph in module.graphs),
+        plans=tuple(p for p in plans if p is not None),
+        certificates=certificates,
+    )
 
 
 @frozen
 class _Planner:
-    """Makes the plans of a module. `graphs`: each direction that was placed, with its ops in their new order."""
+    """Makes the plans of a module. `full`: the ops that devices have no room for, beside what else would run there;
+    `graphs`: each direction that was placed, with its ops in their new order.
+    """
 
     module: Module
     context: Context
     collector: Collector
     grounds: Grounds
     rewrites: Rewrites
+    full: Mapping[Seat, Diagnostic]
     graphs: dict[Graph, Graph] = field(factory=dict)
 
     def plan(self, stack: Stack) -> Plan | None:
@@ -148,7 +169,7 @@ class _Planner:
         ]  # fmt: skip
 
     def _sites(self, graph: Graph, back: Graph | None, path: Path) -> Sites:
-        return Sites(graph, back, path, self.module.specification, self.context, self.grounds)
+        return Sites(graph, back, path, self.module.specification, self.context, self.grounds, self.full)
 
 
 def _taken_for_granted(binding: Binding, offload: Implementation) -> LedgerEntry:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import json
 import platform
 from ctypes.util import find_library
 from pathlib import Path
@@ -18,7 +19,7 @@ from bertha_ir.cli.output import say_json, table
 from bertha_ir.cli.status import DONE, NO
 from bertha_ir.cli.stream import say
 from bertha_ir.runtime import ebpf
-from bertha_ir.runtime.artifact import Artifact, Program
+from bertha_ir.runtime.artifact import MANIFEST, Artifact, Program
 from bertha_ir.runtime.pinned import ROOT, in_bpf
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 LIMIT = 1_000_000  # instructions that the verifier walks through at most: BPF_COMPLEXITY_LIMIT_INSNS, linux/bpf.h
 MARGIN = 10  # times that another kernel's verifier may need without refusing
+FULL = 0.9  # of what a switch has: its own compiler may need more than the estimate
 TOOLS = (
     ("clang", "compiles kernel programs", "apt-get install clang libbpf-dev"),
     ("bpftool", "shows and pins kernel programs by hand", "apt-get install bpftool"),
@@ -56,7 +58,8 @@ class Finding:
 def run(parsed: argparse.Namespace) -> int:
     """Print what is found; the answer is no if an artifact's programs cannot run here, or have too little margin."""
     host = list(_host())
-    programs = list(_programs(Artifact(parsed.folder))) if parsed.folder else []
+    artifact = Artifact(parsed.folder) if parsed.folder else None
+    programs = [*_programs(artifact), *_estimated(artifact)] if artifact else []
     wrong = any(f.status != "ok" for f in programs)
     if parsed.json:
         say_json(ok=not wrong, host=[asdict(f) for f in host], programs=[asdict(f) for f in programs])
@@ -109,6 +112,17 @@ def _programs(artifact: Artifact) -> Iterator[Finding]:
         near = verified * MARGIN > LIMIT
         hint = f"another kernel's verifier may refuse it: less than {MARGIN} times is left" if near else None
         yield Finding(name, "warning" if near else "ok", text, hint)
+
+
+def _estimated(artifact: Artifact) -> Iterator[Finding]:
+    """Yield what each program of an artifact takes, by estimate, of a device whose profile says how much there is."""
+    for program in json.loads((artifact.folder / MANIFEST).read_bytes())["programs"]:
+        uses = {n: u for n, u in program.get("resources", {}).items() if u["has"] is not None}
+        if uses:
+            text = ", ".join(f"{u['needs']:,} {n} of {u['has']:,}" for n, u in uses.items())
+            near = [n for n, u in uses.items() if u["needs"] > FULL * u["has"]]
+            hint = f"the switch's compiler may refuse it: little is left of {', '.join(near)}" if near else None
+            yield Finding(f"{program['name']} of {program['device']}", "warning" if near else "ok", text, hint)
 
 
 def _measured(artifact: Artifact, program: Program) -> tuple[int, int]:

@@ -124,15 +124,14 @@ def _frame_program(
 ) -> PlacedProgram:  # fmt: skip
     device, hook, backend, active = place
     stacks = list(dict.fromkeys(plan.stack for plan, _, _ in members))
-    stop = stop_named(paths[stacks[0]], device)
+    stop = _stop(paths[stacks[0]], device)
     name = f"{'_'.join(stacks)}_{hook}{'' if active else '_standby'}"
     parts = [frame_part(module.specification, graph, ops) for _, graph, ops in members]
     ports = tuple(dict.fromkeys(p for s in stacks for p in ports_through(stop.host, paths[s])))
     return PlacedProgram(stacks[0], backend, active, merge(name, stop.host, hook, parts), ports)
 
 
-def stop_named(path: Path, name: str) -> Stop:
-    """Return the stop of a path that has a name."""
+def _stop(path: Path, name: str) -> Stop:
     return next(s for s in path.stops if s.name == name)
 
 

@@ -133,6 +133,15 @@ def test_stages_by_hand(name, body, expected):
     assert stages(*body, tables=(exact("t"),), states=(State("cell", (), (U32,)),)) == expected, name
 
 
+def test_a_key_is_not_written_before_it_is_matched():
+    """A table that waits for another half of its key keeps the first half from being written until then."""
+    pair = Table("pair", "exact", (U32, U32), (), 16, ())
+    late = Lookup("pair", (ipv4("src"), Local("t_value", U32)), None, ())
+    body = (found("t", ipv4("src")), late, Assign(ipv4("src"), ONE), Assign(ipv4("dst"), SUM))
+    assert stages(*body, tables=(exact("t"), pair)) == 3
+    assert stages(*body[2:]) == stages(body[0], *body[2:], tables=(exact("t"),)) == 2
+
+
 def test_branches_run_beside_each_other():
     """Of two branches that set a field, one runs, in the stage of the condition."""
     either = If(Binary("==", udp("src_port"), Const(1, U16)), (Assign(ipv4("dst"), ONE),), (Assign(ipv4("dst"), SUM),))

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 from attrs import Factory, asdict, evolve, frozen
 
 from bertha_ir import artifact as artifacts
-from bertha_ir import expr, message, plan, program, spec, stack, stmt, text, types
+from bertha_ir import expr, listing, message, plan, program, spec, stack, stmt, text, types
 from bertha_ir.diagnostics import BerthaError, Collector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from bertha_ir.backends.base import Backend, Unit, Use
+    from bertha_ir.backends.base import Backend, Unit
     from bertha_ir.diagnostics import Diagnostic
     from bertha_ir.passes.base import Module
     from bertha_ir.passes.offers import Offer
@@ -271,13 +270,19 @@ def artifact(compiled: Compiled) -> dict[str, bytes]:
         folder = placed.backend if placed.backend == "python" else f"{placed.backend}/{placed.program.device}"
         emitted = {f"{folder}/{name}": body.encode() for name, body in printers[placed.backend].emit(unit).items()}
         files |= emitted
-        programs.append(_listed(placed, sorted(emitted), printers[placed.backend].resources(unit)))
+        said = listing.program(placed, sorted(emitted), compiled.programs, compiled.graphs)
+        uses = printers[placed.backend].resources(unit)
+        taken = {use.name: artifacts.ManifestUse(use.needs, use.has) for use in uses}
+        programs.append(evolve(said, resources=taken))
     named = {entry.certificate for p in compiled.plans for entry in p.ledger}
     files |= {f"proofs/{n}.smt2": body.encode() for n, body in compiled.certificates.items() if n in named}
     stages = {"specification": compiled.specification, "graphs": compiled.graphs, "programs": compiled.programs}
     files |= {f"ir/{name}.ir": text.print_ir(stage).encode() for name, stage in stages.items()}
     files["plan.json"] = artifacts.to_json({"schema": SCHEMA, "plans": [plan_data(p) for p in compiled.plans]})
-    stacks = {p.stack: _listed_stack(p, compiled.specification) for p in compiled.plans}
+    stacks = {
+        p.stack: listing.stack(p, compiled.specification, compiled.graphs, _destinations(p.stack, compiled.graphs))
+        for p in compiled.plans
+    }
     listed = []
     for row, other in _alternatives(compiled):
         listed.append(row)
@@ -308,33 +313,13 @@ def plan_id(plans: tuple[Plan, ...]) -> str:
     return hashlib.sha256("\n".join(p.id for p in plans).encode()).hexdigest()
 
 
-def _listed_stack(placed: Plan, specification: Specification) -> artifacts.ManifestStack:
-    stack = next(s for s in specification.stacks if s.name == placed.stack)
-    transports = (i.chunnel.transport for i in stack.directions[0].instances)
-    header = next((t.header for t in transports if t is not None), None)
-    return artifacts.ManifestStack(placed.ends, _dotted(placed.service), header)
+def _destinations(name: str, written: tuple[Graph, ...]) -> frozenset[tuple[int, int]]:
+    """Return the endpoints that the path may send a stack's requests to, as far as they are known."""
+    from bertha_ir.passes.destinations import possible, rewrites  # noqa: PLC0415  (each import on first use)
 
-
-def _dotted(service: tuple[int | None, int] | None) -> tuple[str | None, int] | None:
-    if service is None or service[0] is None:
-        return service if service is None else (None, service[1])
-    return str(IPv4Address(service[0])), service[1]
-
-
-def _listed(placed: PlacedProgram, files: list[str], uses: tuple[Use, ...]) -> artifacts.ManifestProgram:
-    made = placed.program
-    return artifacts.ManifestProgram(
-        made.name,
-        placed.stack,
-        placed.backend,
-        made.device,
-        made.root,
-        made.hook,
-        tuple(files),
-        placed.active,
-        placed.offloads,
-        {use.name: artifacts.ManifestUse(use.needs, use.has) for use in uses},
-    )
+    requests = (g for g in written if (g.stack, g.direction) == (name, "request"))
+    path = [op for graph in requests for op in graph.ops if op.side == "path"]
+    return frozenset().union(*(possible(value, op) or () for op in path for value in rewrites(op.body)))
 
 
 def _offloads(compiled: Compiled) -> list[artifacts.ManifestOffload]:

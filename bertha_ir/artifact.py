@@ -42,12 +42,15 @@ _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 @frozen
 class ManifestStack:
     """A stack of the artifact. `service` is where the second end listens, as far as the site tells: [ip or null, port];
-    the ip is dotted. `transport` is the header of the request's transport, such as `udp`.
+    the ip is dotted. `transport` is the header of the request's transport, such as `udp`. `secrets`: the names of those
+    that both ends must be given. `endpoints`: where the path may send requests, as far as that is known.
     """
 
     ends: tuple[str, str]
     service: tuple[str | None, int] | None = None
     transport: str | None = None
+    secrets: tuple[str, ...] = ()
+    endpoints: tuple[tuple[str, int], ...] = ()
 
 
 @frozen
@@ -62,6 +65,11 @@ class ManifestUse:
 class ManifestProgram:
     """A device program of the artifact and its files. `active`: the plan's choice; otherwise a standby. `offloads`: the
     names of those that must have been started before it runs. `resources`: by estimate, what it takes of its device.
+
+    `stateful`: it remembers something between messages. `movable`: all that the path does to the direction's messages,
+    and by nothing but the message, so that the sender may as well do it. `replaces`: the other devices' programs whose
+    work it does as well. `records`: the primitive that undoes the records that messages lie in, of a program that is
+    given a stream.
     """
 
     name: str
@@ -74,6 +82,10 @@ class ManifestProgram:
     active: bool
     offloads: tuple[str, ...] = ()
     resources: Mapping[str, ManifestUse] = Factory(dict)
+    stateful: bool = False
+    movable: bool = False
+    replaces: tuple[str, ...] = ()
+    records: str | None = None
 
 
 @frozen

@@ -34,7 +34,8 @@ class Primitive:
     "message" a message's name. A primitive that "conceals" shows nothing of its last argument but its size to whoever
     lacks the first. `growth`: bytes the result is longer than its last argument, None when that varies.
     `inverse`: the primitive that undoes this one: `inverse(…, self(…, x)) == x`. An "input" (time, chance) is a
-    value from outside: interpreter, proofs and replays are given it.
+    value from outside: interpreter, proofs and replays are given it. One that `ends` records takes what tells its own
+    length, so that it finds them in a stream (`bertha_ir/runtime/streams.py`).
     """
 
     name: str
@@ -45,6 +46,7 @@ class Primitive:
     growth: int | None = None
     inverse: str | None = None
     fallible: bool = False
+    ends: bool = False
     expand: Callable[[Expr], Expr] | None = field(repr=False, default=None)
     targets: tuple[Provided, ...] = ("python",)
 
@@ -137,11 +139,20 @@ PRIMITIVES: dict[str, Primitive] = {
             growth=9,
             inverse="http2_unframe",
         ),
-        Primitive("http2_unframe", (BYTES,), BYTES, ("deterministic",), run.http2_unframe, growth=-9, fallible=True),
+        Primitive(
+            "http2_unframe",
+            (BYTES,),
+            BYTES,
+            ("deterministic",),
+            run.http2_unframe,
+            growth=-9,
+            fallible=True,
+            ends=True,
+        ),
         Primitive(
             "delimit", (BYTES,), BYTES, ("deterministic", "injective"), run.delimit, growth=4, inverse="undelimit"
         ),
-        Primitive("undelimit", (BYTES,), BYTES, ("deterministic",), run.undelimit, growth=-4, fallible=True),
+        Primitive("undelimit", (BYTES,), BYTES, ("deterministic",), run.undelimit, growth=-4, fallible=True, ends=True),
         Primitive("pack", ("message",), BYTES, ("deterministic", "injective"), inverse="unpack"),
         Primitive("unpack", (BYTES,), "record", ("deterministic",), fallible=True),
     )

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 WORDS = """
     match case type self packet data src dst src_ip src_port dst_ip dst_port size value bits U16 U32 U64 SECRETS
-    run encode decode primitives fix_checksum BitStruct Cell Ranges Recent Prefixes Rows Secrets Struct NamedTuple
-    bytes bytearray int len range tuple
+    TABLES run encode decode primitives fix_checksum BitStruct Cell Ranges Recent Prefixes Rows Secrets Struct
+    NamedTuple bytes bytearray int len range tuple
     CIPHERS Ciphers InvalidTag DATA_FRAME
 """
 RESERVED = frozenset(keyword.kwlist) | frozenset(WORDS.split())
@@ -70,9 +70,17 @@ class Source:
             *self.layouts.values(),
             *(line_of_table(self.containers[t.name], t) for t in self.program.tables),
             *(line_of_state(self.containers[t.name], t) for t in self.program.states),
+            *self._tables(),
         ]
         records = [r.text for r in self.records.values() if r.name in function]
         return head(self._title(), data, [*records, function])
+
+    def _tables(self) -> list[str]:
+        """Return the line by which a runtime finds the tables, of a program that may run at either end."""
+        if self.program.root != "datagram" or not self.program.tables:
+            return []
+        rows = (f'"{t.name}": ("{t.kind}", {self.containers[t.name]})' for t in self.program.tables)
+        return [f"TABLES = {{{', '.join(rows)}}}"]
 
     def _title(self) -> str:
         ops = ", ".join(op for block in self.program.blocks for op in block.ops)

@@ -41,18 +41,35 @@ class Program:
     files: tuple[str, ...]
     active: bool
     offloads: tuple[str, ...] = ()
+    stateful: bool = False
+    movable: bool = False
+    replaces: tuple[str, ...] = ()
+    records: str | None = None
+
+
+@dataclass(frozen=True)
+class Offload:
+    """What a device's maker supplies, and the commands that start it and end it, if there are some."""
+
+    name: str
+    stack: str
+    device: str
+    init: str | None
+    teardown: str | None
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack: the names of its two ends, where the second listens, and the header of the request's transport; address,
-    port or both, and the transport, may be unknown.
+    """A stack: the names of its two ends, where the second listens, the header of the request's transport, the names of
+    the ends' secrets, and where the path may send requests; address, port or both, and the transport, may be unknown.
     """
 
     name: str
     ends: tuple[str, str]
     service: tuple[str | None, int] | None
     transport: str | None = None
+    secrets: tuple[str, ...] = ()
+    endpoints: tuple[tuple[str, int], ...] = ()
 
 
 class Artifact:
@@ -66,6 +83,8 @@ class Artifact:
             self.plan = _typed(content["plan"], str)
             self.programs = tuple(_program(p) for p in _typed(content["programs"], list))
             self._stacks = {name: _stack(name, s) for name, s in _typed(content["stacks"], dict).items()}
+            self._offloads = tuple(_offload(o) for o in _typed(content.get("offloads", []), list))
+            self._others = [(_typed(a["stack"], str), _path(a["folder"])) for a in content.get("alternatives", [])]
             self._hashes = {_path(p): _typed(h, str) for p, h in _typed(content["files"], dict).items()}
         except (KeyError, TypeError, ValueError) as error:
             msg = f"`{self.folder / MANIFEST}` is damaged: {error}"
@@ -91,6 +110,14 @@ class Artifact:
             msg = f"`{self.folder}` has no stack `{name}`; it has {_listed(self._stacks)}"
             raise ArtifactError(msg)
         return self._stacks[name]
+
+    def others(self, stack: str) -> tuple[str, ...]:
+        """Return the folders of this one that have other ways through the stack's selects, best first."""
+        return tuple(folder for name, folder in self._others if name == stack)
+
+    def offloads_of(self, stack: str) -> tuple[Offload, ...]:
+        """Return what the plan of a stack relies on that a device's maker supplies."""
+        return tuple(o for o in self._offloads if o.stack == stack)
 
     def module(self, name: str, started: Collection[str] = ()) -> ModuleType:
         """Import the Python program of that name; each call makes a new module, with state of its own.
@@ -171,7 +198,19 @@ def _program(data: dict[str, Any]) -> Program:
     names = {key: _typed(_typed(data, dict)[key], str) for key in _NAMES}
     files = tuple(_path(_typed(f, str)) for f in _typed(data["files"], list))
     offloads = tuple(_typed(name, str) for name in _typed(data.get("offloads", []), list))
-    return Program(**names, files=files, active=_typed(data["active"], bool), offloads=offloads)
+    stateful, movable = (_typed(data.get(key, False), bool) for key in ("stateful", "movable"))
+    records = data.get("records")
+    replaces = tuple(_typed(name, str) for name in _typed(data.get("replaces", []), list))
+    return Program(
+        **names, files=files, active=_typed(data["active"], bool), offloads=offloads, stateful=stateful,
+        movable=movable, replaces=replaces, records=None if records is None else _typed(records, str),
+    )  # fmt: skip
+
+
+def _offload(data: dict[str, Any]) -> Offload:
+    name, stack, device = (_typed(_typed(data, dict)[key], str) for key in ("name", "stack", "device"))
+    init, teardown = (None if data[key] is None else _typed(data[key], str) for key in ("init", "teardown"))
+    return Offload(name, stack, device, init, teardown)
 
 
 def _stack(name: str, data: dict[str, Any]) -> Stack:
@@ -181,7 +220,11 @@ def _stack(name: str, data: dict[str, Any]) -> Stack:
         ip, port = _typed(service, list)
         service = (None if ip is None else _typed(ip, str), _typed(port, int))
     transport = data.get("transport")
-    return Stack(name, (first, second), service, None if transport is None else _typed(transport, str))
+    secrets = tuple(_typed(secret, str) for secret in _typed(data.get("secrets", []), list))
+    rows = [_typed(row, list) for row in _typed(data.get("endpoints", []), list)]
+    endpoints = tuple((_typed(ip, str), _typed(port, int)) for ip, port in rows)
+    transport = None if transport is None else _typed(transport, str)
+    return Stack(name, (first, second), service, transport, secrets, endpoints)
 
 
 def _listed(names: dict[str, Any]) -> str:

@@ -8,10 +8,11 @@ from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 Key = tuple[int | bytes, ...]
 Row = tuple[int | bytes, ...]
+Entry = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 class Cell:
@@ -79,7 +80,11 @@ class Ranges:
     """A table of disjoint closed ranges of integers: rows (low, high, values)."""
 
     def __init__(self, rows: list[tuple[int, int, tuple[int, ...]]]) -> None:
-        self._rows = sorted(rows)
+        self.fill(rows)
+
+    def fill(self, rows: list[tuple[int, int, tuple[int, ...]]]) -> None:
+        """Put other rows in the place of all."""
+        self.rows = self._rows = sorted(rows)
         self._lows = [low for low, _, _ in self._rows]
 
     def get(self, key: int) -> tuple[int, ...] | None:
@@ -94,9 +99,15 @@ class Prefixes:
     """A table of prefixes of `width` bits: rows (value, length, values). The longest match wins."""
 
     def __init__(self, width: int, rows: list[tuple[int, int, tuple[int, ...]]]) -> None:
+        self._width = width
+        self.fill(rows)
+
+    def fill(self, rows: list[tuple[int, int, tuple[int, ...]]]) -> None:
+        """Put other rows in the place of all."""
+        self.rows = rows
         by_shift: dict[int, dict[int, tuple[int, ...]]] = {}
         for value, length, values in rows:
-            shift = width - length
+            shift = self._width - length
             by_shift.setdefault(shift, {})[value >> shift] = values
         self._by_shift = sorted(by_shift.items())
 
@@ -107,6 +118,29 @@ class Prefixes:
             if found is not None:
                 return found
         return None
+
+
+def refill(kind: str, table: Any, rows: Sequence[Entry]) -> bool:  # noqa: ANN401  (of a kind of table)
+    """Put rows, each what it matches and what it gives, in the place of those of an emitted table of a `kind`; return
+    whether the table takes them. A list of entries keeps its length, by which the program chooses.
+    """
+    if kind in {"range", "lpm"}:
+        if any(len(match) != 2 for match, _ in rows):  # noqa: PLR2004  (low and high; prefix and length)
+            return False
+        table.fill([(*match, values) for match, values in rows])
+        return True
+    if kind == "array" and {match for match, _ in rows} != {(index,) for index in table}:
+        return False
+    table.clear()
+    table.update({match[0] if kind == "array" else match: values for match, values in rows})
+    return True
+
+
+def rows_of(kind: str, table: Any) -> tuple[Entry, ...]:  # noqa: ANN401  (of a kind of table)
+    """Return the rows of an emitted table of a `kind`, each what it matches and what it gives: what `refill` takes."""
+    if kind in {"range", "lpm"}:
+        return tuple((row[:2], row[2]) for row in table.rows)
+    return tuple(((match,) if kind == "array" else match, values) for match, values in table.items())
 
 
 class BitStruct:

@@ -233,8 +233,9 @@ def test_manifest_is_deterministic_and_complete() -> None:
     content = json.loads(one)
     assert content["schema"] == 1
     assert content["files"] == {"a": hashlib.sha256(b"1").hexdigest(), "b": hashlib.sha256(b"2").hexdigest()}
+    none = {"secrets": [], "endpoints": []}
     assert content["stacks"] == {
-        "kv": {"ends": ["client", "server"], "service": ["10.0.0.1", 4242], "transport": "udp"}
+        "kv": {"ends": ["client", "server"], "service": ["10.0.0.1", 4242], "transport": "udp", **none}
     }
     assert content["programs"][0]["active"] is True
 

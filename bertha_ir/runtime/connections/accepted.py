@@ -56,7 +56,7 @@ class Accepted(Connection):
     def opened(self, epoch: int, running: Running, client: Address) -> Lane:
         """Make the lane of an epoch, whose datagrams come from and go to that address."""
         doors = self._server.doors
-        lane = Lane(epoch, running.way, Codec(running.way, "server", self._server.secrets), _nowhere)
+        lane = Lane(epoch, running.way, Codec(running, self._server.secrets), _nowhere)
         if not doors.stream:
 
             def transmit(data: bytes) -> None:

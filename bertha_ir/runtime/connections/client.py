@@ -140,7 +140,9 @@ class ClientConnection(Connection):
         server = self._using.server
         where = address(at) if at[0] else (server[0], at[1])
         pushed = Pushed(way, where, link)
-        lane = Lane(epoch, way, Codec(way, "client", self._using.secrets), pushed.send)
+        running = await start(way, "client", self._using.host)
+        lane = Lane(epoch, way, Codec(running, self._using.secrets), pushed.send)
+        lane.owned.push_async_callback(running.end)
         lane.owned.callback(link.close)
 
         def received(data: bytes, sender: Address) -> None:
@@ -152,8 +154,6 @@ class ClientConnection(Connection):
                 self.counts["strangers"] += 1
 
         try:
-            running = await start(way, "client", self._using.host)
-            lane.owned.push_async_callback(running.end)
             if way.stack.transport == "tcp":
                 await dialled(self, lane, way.records("response"), where)
         except BaseException:

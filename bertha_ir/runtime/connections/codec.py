@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import ModuleType
 
-    from bertha_ir.runtime.connections.ways import Role, Way
+    from bertha_ir.runtime.connections.life import Running
+    from bertha_ir.runtime.connections.ways import Way
 
     Outgoing = Callable[[Any], list[bytes]]
     Incoming = Callable[[bytes], tuple[list[Any], list[bytes]]]
@@ -28,10 +29,10 @@ class Codec:
     where the stack gives messages no layout.
     """
 
-    def __init__(self, way: Way, role: Role, secrets: Mapping[str, bytes]) -> None:
-        """Import the programs; `ArtifactError` when one does not load, or lacks an offload or a secret."""
-        ours, theirs = ("request", "response") if role == "client" else ("response", "request")
-        sends, receives = _module(way, ours, "send", secrets), _module(way, theirs, "recv", secrets)
+    def __init__(self, running: Running, secrets: Mapping[str, bytes]) -> None:
+        """Import the programs of one end of a plan that was started; `ArtifactError` when one does not load."""
+        ours, theirs = ("request", "response") if running.role == "client" else ("response", "request")
+        sends, receives = _module(running, ours, "send", secrets), _module(running, theirs, "recv", secrets)
         self.outgoing, self.incoming = _outgoing(sends), _incoming(receives)
         self.returned: Callable[[bytes], list[bytes]] = getattr(sends, "returned", _nothing)
         self.timers: tuple[tuple[int, Callable[[], list[bytes]]], ...] = getattr(sends, "TIMERS", ())
@@ -105,16 +106,17 @@ def _incoming(module: ModuleType | None) -> Incoming:
     return one
 
 
-def _module(way: Way, direction: str, root: str, secrets: Mapping[str, bytes]) -> ModuleType | None:
-    program = way.program(direction, root)
+def _module(running: Running, direction: str, root: str, secrets: Mapping[str, bytes]) -> ModuleType | None:
+    program = running.way.program(direction, root, running.offloads)
     if program is None:
         return None
     given = tuple(sorted(secrets.items()))
-    return _own(way, program.name, given) if program.stateful else _shared(way, program.name, given)
+    make = _own if program.stateful else _shared
+    return make(running.way, program.name, frozenset(running.offloads), given)
 
 
-def _own(way: Way, name: str, secrets: tuple[tuple[str, bytes], ...]) -> ModuleType:
-    module = way.artifact.module(name)
+def _own(way: Way, name: str, started: frozenset[str], secrets: tuple[tuple[str, bytes], ...]) -> ModuleType:
+    module = way.artifact.module(name, started)
     needed = getattr(module, "SECRETS", None)
     if needed is not None:
         needed.update(secrets)

@@ -42,7 +42,8 @@ class WayError(Exception):
 @dataclass(frozen=True)
 class Host:
     """What a process may use of its host: the `interface` to attach kernel programs to, the `registry` in which other
-    devices' programs are offered, and whether `commands` that offloads bring may be run. Nothing, by default.
+    devices' programs are offered, and whether `commands` that offloads bring may be run. Nothing, by default: what then
+    cannot be started is done in the process.
     """
 
     interface: str | None = None
@@ -54,8 +55,8 @@ class Host:
 @dataclass
 class Running:
     """A plan that was started. `run`: what is done on the path, where that is in this process; `movable`: the program
-    that clients may run in its place, with its `tables`. `lost` is set when a claim of it ended, and what it was for
-    must no longer be used.
+    that clients may run in its place, with its `tables`; `offloads`: those that were started. `lost` is set when a
+    claim of it ended, and what it was for must no longer be used.
     """
 
     way: Way
@@ -65,6 +66,7 @@ class Running:
     movable: str | None = None
     tables: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
     in_kernel: bool = False
+    offloads: set[str] = field(default_factory=set)
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     _ending: AsyncExitStack = field(default_factory=AsyncExitStack)
 
@@ -84,8 +86,9 @@ async def start(way: Way, role: Role, host: Host) -> Running:
         missing = await _devices(needed, host, running, ending)
         if missing and not (standby and {p.name for p in needed} <= {*standby.replaces}):
             raise WayError(missing)
-        for offload in way.artifact.offloads_of(way.stack.name) if role == "server" else ():
-            await _commanded(offload, host, ending)
+        for offload in way.offloads(role) if host.commands else ():
+            await _commanded(offload, ending)
+            running.offloads.add(offload.name)
         if standby is not None:
             _stood_by(running, standby, here=standby.active or missing is not None)
         running.text = _said(way, running, missing)
@@ -189,13 +192,8 @@ async def _given_back(registry: Registry, held: Held, keeping: asyncio.Task[None
         log.warning("a claim ends with its lease: %s", error)
 
 
-async def _commanded(offload: Offload, host: Host, ending: AsyncExitStack) -> None:
+async def _commanded(offload: Offload, ending: AsyncExitStack) -> None:
     """Run what an offload's maker says that starts it."""
-    if offload.init is None and offload.teardown is None:
-        return
-    if not host.commands:
-        msg = f"the offload `{offload.name}` is started by a command, and commands are not allowed here"
-        raise WayError(msg)
     if offload.teardown is not None:
         ending.push_async_callback(_ended, offload)
     if offload.init is not None:

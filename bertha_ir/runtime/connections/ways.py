@@ -11,10 +11,10 @@ from bertha_ir.runtime.artifact import Artifact, ArtifactError
 from bertha_ir.runtime.udp import endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
-    from bertha_ir.runtime.artifact import Program, Stack
+    from bertha_ir.runtime.artifact import Offload, Program, Stack
     from bertha_ir.runtime.udp import Endpoint
 
 Role = Literal["client", "server"]
@@ -40,10 +40,21 @@ class Way:
         """Return the device that an end runs on; the first end is the client."""
         return self.hosts[0 if role == "client" else 1]
 
-    def program(self, direction: str, root: str) -> Program | None:
-        """Return an end's program for a direction, or None when the end has nothing to do there."""
+    def program(self, direction: str, root: str, started: Collection[str] = ()) -> Program | None:
+        """Return an end's program for a direction, or None when the end has nothing to do there: the plan's own, if the
+        offloads were started that it leaves work to, else the one that does all of it.
+        """
         name = f"{self.stack.name}_{direction}_{root}"
-        return next((p for p in self._of("python") if p.root == root and p.name == name and p.active), None)
+        found = {p.name: p for p in self._of("python") if p.root == root and p.name in {name, name + STANDBY}}
+        planned = found.get(name)
+        if planned is not None and set(planned.offloads) <= set(started):
+            return planned
+        return found.get(name + STANDBY)
+
+    def offloads(self, role: Role) -> tuple[Offload, ...]:
+        """Return the offloads that programs of an end leave work to."""
+        named = {o for p in self._of("python") if p.device == self.host(role) and p.active for o in p.offloads}
+        return tuple(o for o in self.artifact.offloads_of(self.stack.name) if o.name in named)
 
     def on_path(self, direction: str) -> Program | None:
         """Return the program that does in a process what devices of the path would, or None."""

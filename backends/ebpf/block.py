@@ -11,24 +11,22 @@ from bertha_ir import stmt as s
 from bertha_ir.backends.ebpf.locals import used, without_unread
 from bertha_ir.backends.ebpf.maps import WORD, by_bytes
 from bertha_ir.backends.ebpf.moves import Mover, moves
+from bertha_ir.backends.ebpf.pushes import Pushes
 from bertha_ir.backends.ebpf.rows import Rows
-from bertha_ir.backends.ebpf.words import WHOLE, Words, c_type, literal, load, masked, stores, width_of
+from bertha_ir.backends.ebpf.sums import CONTEXT, Sums
+from bertha_ir.backends.ebpf.words import WHOLE, Words, c_type, literal, load, masked, stores
 from bertha_ir.backends.printing import bare, place_of
 from bertha_ir.types import BOOL
 from bertha_ir.walk import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from bertha_ir.backends.ebpf.maps import Container
     from bertha_ir.backends.ebpf.rows import Row
     from bertha_ir.backends.names import Names
     from bertha_ir.program import Block, DeviceProgram
     from bertha_ir.types import Type
-
-CONTEXT = "ctx"
-Change = tuple[e.Field, str]
-MANGLED = "BPF_F_MARK_MANGLED_0"
 
 
 @define
@@ -58,10 +56,9 @@ class BlockPrinter:
     depth: int = 1
     words: Words = field(init=False)
     mover: Mover = field(init=False)
+    sums: Sums = field(init=False)
     locals: dict[str, str] = Factory(dict)
     kinds: dict[str, str] = Factory(dict)
-    deltas: dict[Change, str] = Factory(dict)
-    optional: set[e.Field] = Factory(set)
     used: frozenset[str] = frozenset()
     rows: Rows = Factory(Rows)
 
@@ -69,6 +66,7 @@ class BlockPrinter:
         self.words = Words(
             self.program, self.headers, self.offsets, self.rests, self.locals, "frame_size", self.say, self.names.fresh
         )
+        self.sums = Sums(self.words, self.verdicts.helper)
 
     def say(self, line: str) -> None:
         """Print one line."""
@@ -82,12 +80,12 @@ class BlockPrinter:
             self.mover.declare()
         self._guard(block.guard)
         fixes = tuple(n for n in walk(block.body) if isinstance(n, s.FixChecksum))
-        self.optional |= {n.checksum for n in fixes if n.optional}
-        for change in dict.fromkeys(self._change(n) for n in fixes if self._waits(n.part)):
-            self._open_delta(change)
+        self.sums.optional |= {n.checksum for n in fixes if n.optional}
+        for change in dict.fromkeys(self.sums.change(n) for n in fixes if self.sums.waits(n.part)):
+            self.sums.open(change)
         self.body(block.body)
         if not (block.body and isinstance(block.body[-1], s.Drop | s.Bounce)):
-            self._apply_late()
+            self.sums.apply_late()
             self.say(f"return {self.verdicts.on};")
         return without_unread(self.lines, self.kinds)
 
@@ -100,34 +98,36 @@ class BlockPrinter:
     def body(self, body: s.Body) -> None:
         """Print statements."""
         fixes = (n for n in body if isinstance(n, s.FixChecksum))
-        changes = dict.fromkeys(self._change(n) for n in fixes if not self._waits(n.part))
-        own = [change for change in changes if change not in self.deltas]
-        outer, known, rows, taken = dict(self.deltas), dict(self.locals), self.rows.inside(), dict(self.words.taken)
+        changes = dict.fromkeys(self.sums.change(n) for n in fixes if not self.sums.waits(n.part))
+        own = [change for change in changes if change not in self.sums.deltas]
+        outer, known, rows, taken = (
+            dict(self.sums.deltas),
+            dict(self.locals),
+            self.rows.inside(),
+            dict(self.words.taken),
+        )
         for change in own:
-            self._open_delta(change)
-        for statement in body:
-            self._statement(statement)
+            self.sums.open(change)
+        self._statements(body)
         if not (body and isinstance(body[-1], s.Drop | s.Bounce)):
-            self._apply(own)
-        self.deltas = outer
+            self.sums.apply(own)
+        self.sums.deltas = outer
         self.rows.outside(rows)
         self.locals.clear()
         self.locals.update(known)
         self.words.taken.clear()
         self.words.taken.update(taken)
 
-    def _waits(self, part: str) -> bool:
-        """Whether a change is applied at the end of the block only, by the kernel's helper."""
-        return self.verdicts.helper and part != "header"
-
-    def _change(self, node: s.FixChecksum) -> Change:
-        """Return what is summed up together: only the kernel's helper cares which part of a sum changes."""
-        return node.checksum, node.part if self._waits(node.part) else "header"
-
-    def _open_delta(self, change: Change) -> None:
-        name = self.names.fresh(f"{change[0].header}_delta")
-        self.deltas[change] = name
-        self.say(f"__u64 {name} = 0;")
+    def _statements(self, body: s.Body) -> None:
+        rest = body
+        while rest:
+            pushes = Pushes.of(self.program, rest)
+            if pushes is not None:
+                self._forget()
+                self.mover.push(pushes)
+            for statement in rest[:1] if pushes is None else pushes.rest:
+                self._statement(statement)
+            rest = rest[1 if pushes is None else pushes.count :]
 
     def _statement(self, node: s.Stmt) -> None:  # noqa: C901, PLR0912  (one row a node)
         match node:
@@ -154,16 +154,13 @@ class BlockPrinter:
             case s.Drop():
                 self.say(f"return {self.verdicts.drop};")
             case s.Bounce():
-                self._apply(change for change in self.deltas if not self._waits(change[1]))
-                self._apply_late()
+                self.sums.apply(change for change in self.sums.deltas if not self.sums.waits(change[1]))
+                self.sums.apply_late()
                 if self.verdicts.helper:
                     self.say(f"bpf_redirect({CONTEXT}->ifindex, BPF_F_INGRESS);")
                 self.say(f"return {self.verdicts.bounce};")
             case s.FixChecksum():
-                self._fix(node)
-            case s.Push(header, behind=str(behind)):
-                self._forget()
-                self.mover.push(header, behind)
+                self.sums.add(node)
             case s.Pop(header, behind=str(behind)):
                 self._forget()
                 self.mover.pop(header, behind)
@@ -361,28 +358,6 @@ class BlockPrinter:
         for i in range(len(container.values)):
             self.say(f"\t__sync_fetch_and_add(&{row}->v{i}, {value}.v{i});")
         self.say("}")
-
-    def _fix(self, node: s.FixChecksum) -> None:
-        delta = self.deltas[self._change(node)]
-        width = width_of(node.old.type)
-        self.say(f"{delta} += change_{width}({self.words.network(node.old)}, {self.words.network(node.new)});")
-
-    def _apply(self, changes: Iterable[Change]) -> None:
-        for checksum, part in changes:
-            at = f"{self.headers[checksum.header]} + {place_of(self.program, checksum.header, checksum.name).first}"
-            kind = "optional_checksum" if checksum in self.optional else "checksum"
-            self.say(f"fix_{kind}({at}, {self.deltas[checksum, part]});")
-
-    def _apply_late(self) -> None:
-        for (checksum, part), delta in self.deltas.items():
-            if not self._waits(part):
-                continue
-            at = f"{self.offsets[checksum.header]} + {place_of(self.program, checksum.header, checksum.name).first}"
-            flags = [
-                f for f, on in (("BPF_F_PSEUDO_HDR", part == "address"), (MANGLED, checksum in self.optional)) if on
-            ]
-            self.say(f"if ({delta})")
-            self.say(f"\tbpf_l4_csum_replace({CONTEXT}, {at}, 0, difference({delta}), {' | '.join(flags) or '0'});")
 
 
 def _conjuncts(node: e.Expr) -> tuple[e.Expr, ...]:

@@ -8,19 +8,18 @@ from attrs import define
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
-from bertha_ir.backends.ebpf.words import c_type
+from bertha_ir.backends.ebpf.words import c_type, literal, ordered
 from bertha_ir.backends.printing import bare
 from bertha_ir.backends.reach import Reach
 from bertha_ir.walk import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from bertha_ir.backends.ebpf.pushes import Pushes
     from bertha_ir.backends.ebpf.words import Words
     from bertha_ir.program import Block, DeviceProgram
 
 ROOM = 128  # bytes that a block may put in front of a frame: XDP_PACKET_HEADROOM is 256, of which the kernel uses some
-WHOLE = (8, 4, 2, 1)
+WORDS = (8, 4, 2, 1)
 # The words may be of any type, and the compiler is not to take a field for another than the one that was moved there.
 MOVES = {
     f"{verb}_{size}": f"""static __always_inline void {verb}_{size}({parameters})
@@ -30,10 +29,10 @@ MOVES = {
 	*(word *)to = {value};
 }}
 """
-    for size in WHOLE
+    for size in WORDS
     for verb, parameters, value in (
         ("move", "unsigned char *to, const unsigned char *from", "*(const word *)from"),
-        ("clear", "unsigned char *to", "0"),
+        ("fill", f"unsigned char *to, __u{8 * size} with", "with"),
     )
 }
 
@@ -68,19 +67,23 @@ class Mover:
         """Print the declarations of what is read anew behind each move."""
         self.words.say("unsigned char *data, *end;")
 
-    def push(self, header: str, behind: str) -> None:
-        """Make room behind a header, and fill it with zeros."""
-        size = self.program.header(header).size
+    def push(self, pushes: Pushes) -> None:
+        """Make room behind a header, and fill it."""
+        size, behind = len(pushes.image), pushes.behind
         self._adjust(-size)
-        self._shift(behind, size, lambda front: [(at, f"data + {at}", f"data + {at + size}") for at in _pieces(front)])
+        self._shift(behind, -size)
         self.words.say(f"frame_size += {size};")
-        self._relay(header, behind, size)
-        name, at = self.words.headers[header], self.words.offsets[header]
-        self.words.say(f"{at} = {self.words.offsets[behind]} + {self.program.header(behind).size};")
-        self.words.say(f"{name} = data + {at};")
+        self._relay(pushes.headers, behind, size)
+        start, at = self.words.offsets[behind], self.program.header(behind).size
+        for header in pushes.headers:
+            self.words.say(f"{self.words.offsets[header]} = {start} + {at};")
+            self.words.say(f"{self.words.headers[header]} = data + {self.words.offsets[header]};")
+            self._forget(header)
+            at += self.program.header(header).size
+        first = self.words.headers[pushes.headers[0]]
         for piece, width in _pieces(size).items():
-            self.words.say(f"clear_{width}({name} + {piece});")
-        self._forget(header)
+            value = int.from_bytes(pushes.image[piece : piece + width], "big")
+            self.words.say(f"fill_{width}({first} + {piece}, {ordered(literal(value, 8 * width), width)});")
 
     def pop(self, header: str, behind: str) -> None:
         """Keep what is read of a header, and close the gap that it leaves."""
@@ -96,14 +99,12 @@ class Mover:
         for field, variable in kept.items():
             self.words.say(f"{c_type(read[field].type)} {variable} = {bare(self.words.field(header, field))};")
         self.words.taken.update({(header, field): variable for field, variable in kept.items()})
-        self._shift(
-            behind, size, lambda front: [(at, f"data + {at + size}", f"data + {at}") for at in reversed(_pieces(front))]
-        )
+        self._shift(behind, size)
         self._adjust(size)
         self.words.say(f"frame_size -= {size};")
         self.words.say(f"if (data + {self.words.offsets[behind]} + {start} > end)")
         self.words.say(f"\treturn {self.drop};")
-        self._relay(header, behind, -size)
+        self._relay((header,), behind, -size)
 
     def _forget(self, header: str) -> None:
         """Let a header's fields be those that lie in the frame."""
@@ -120,26 +121,40 @@ class Mover:
         self.words.say("data = (unsigned char *)(long)ctx->data;")
         self.words.say("end = (unsigned char *)(long)ctx->data_end;")
 
-    def _shift(self, behind: str, size: int, made: Callable[[int], list[tuple[int, str, str]]]) -> None:
-        """Print the moves of what is in front: as long as one of the ways to the header is."""
-        for number, start in enumerate(starts(self.program, behind)):
-            front = start + self.program.header(behind).size
-            test = f"if ({self.words.offsets[behind]} == {start} && data + {front + size} <= end) {{"
+    def _shift(self, behind: str, by: int) -> None:
+        """Print the moves of what is in front by some bytes, to the end of the frame if they are more than 0. Where
+        ways to the header differ by less than a word, its last word moves apart from those in front.
+        """
+        start, last = self.words.offsets[behind], self.program.header(behind).size
+        fronts = [at + last for at in starts(self.program, behind)]
+        if (words := _shared(fronts, abs(by))) is not None:
+            self.words.say(f"if (data + {start} + {last + abs(by)} > end)")
+            self.words.say(f"\treturn {self.drop};")
+            moved = [("data", at, WORDS[0]) for at in range(0, words, WORDS[0])]
+            self._moves([*moved, (f"data + {start}", last - WORDS[0], WORDS[0])], by)
+            return
+        for number, front in enumerate(fronts):
+            test = f"if ({start} == {front - last} && data + {front + abs(by)} <= end) {{"
             self.words.say(f"}} else {test}" if number else test)
-            for at, to, source in made(front):
-                self.words.say(f"\tmove_{_pieces(front)[at]}({to}, {source});")
+            self._moves([("data", at, width) for at, width in _pieces(front).items()], by, "\t")
         self.words.say("} else {")
         self.words.say(f"\treturn {self.drop};")
         self.words.say("}")
 
-    def _relay(self, header: str, behind: str, by: int) -> None:
-        """Print where the block's headers lie now."""
+    def _moves(self, pieces: list[tuple[str, int, int]], by: int, indent: str = "") -> None:
+        """Print the moves of pieces by some bytes, in an order in which none is overwritten before it is read."""
+        for base, at, width in pieces if by < 0 else reversed(pieces):
+            to, source = (at, at - by) if by < 0 else (at + by, at)
+            self.words.say(f"{indent}move_{width}({base} + {to}, {base} + {source});")
+
+    def _relay(self, headers: tuple[str, ...], behind: str, by: int) -> None:
+        """Print where the block's other headers lie now."""
         front = Reach.of(self.program).possible[behind]
         for other in (h.name for h in self.program.headers if h.name in held(self.block)):
             name, at = self.words.headers[other], self.words.offsets[other]
             if other in front:
                 self.words.say(f"{name} = data + {at};")
-            elif other != header:
+            elif other not in headers:
                 self.words.say(f"if ({at}) {{")
                 self.words.say(f"\t{at} {'+' if by > 0 else '-'}= {abs(by)};")
                 self.words.say(f"\t{name} = data + {at};")
@@ -161,11 +176,20 @@ def starts(program: DeviceProgram, header: str) -> tuple[int, ...]:
     return tuple(sorted(found[header]))
 
 
+def _shared(fronts: list[int], by: int) -> int | None:
+    """Return how many bytes, whole words, to move of each front of so many bytes before its last word, which may
+    overlap them, moves as well; None where there is no such number.
+    """
+    size = -(-(fronts[-1] - WORDS[0]) // WORDS[0]) * WORDS[0]
+    fits = size <= fronts[0] and size <= fronts[0] - WORDS[0] + by
+    return size if fits else None
+
+
 def _pieces(size: int) -> dict[int, int]:
     """Cut bytes into whole words: where each begins, and its size."""
     found, at = {}, 0
     while at < size:
-        width = next(w for w in WHOLE if at + w <= size)
+        width = next(w for w in WORDS if at + w <= size)
         found[at] = width
         at += width
     return found

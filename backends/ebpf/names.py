@@ -17,10 +17,10 @@ KEYWORDS = frozenset([
     "while",
 ])
 OWN = frozenset([
-    "HIDE", "LICENSE", "NOT_TAKEN", "NULL", "SEC", "at", "at_offset", "change_16", "change_32", "clear_1", "clear_2",
-    "clear_4", "clear_8", "count", "ctx", "data", "difference", "end", "fix_checksum", "fix_optional_checksum",
-    "folded", "frame_size", "from", "length", "move_1", "move_2", "move_4", "move_8", "prefix", "present", "rows", "to",
-    "word",
+    "HIDE", "LICENSE", "NOT_TAKEN", "NULL", "SEC", "at", "at_offset", "change_16", "change_32", "count", "ctx",
+    "data", "difference", "end", "fill_1", "fill_2", "fill_4", "fill_8", "fix_checksum", "fix_optional_checksum",
+    "folded", "frame_size", "from", "length", "move_1", "move_2", "move_4", "move_8", "passed", "prefix", "present",
+    "rows", "to", "with", "word",
 ])
 COMPILER = frozenset([
     "MAX_DPs", "barrier", "barrier_var", "container_of", "errno", "i386", "linux", "main", "offsetof", "unix",

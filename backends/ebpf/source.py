@@ -12,12 +12,13 @@ from attrs import define, field
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
-from bertha_ir.backends.ebpf.block import CONTEXT, BlockPrinter, Verdicts
+from bertha_ir.backends.ebpf.block import BlockPrinter, Verdicts
 from bertha_ir.backends.ebpf.bounds import Bounds
 from bertha_ir.backends.ebpf.comparisons import comparisons
 from bertha_ir.backends.ebpf.maps import Container, container_of, contents, declaration
 from bertha_ir.backends.ebpf.moves import MOVES, held, moves
 from bertha_ir.backends.ebpf.names import CNames
+from bertha_ir.backends.ebpf.sums import CONTEXT
 from bertha_ir.backends.ebpf.words import literal, rest_of
 from bertha_ir.backends.names import comment
 from bertha_ir.backends.printing import place_of, role
@@ -129,7 +130,7 @@ class Source:
         self.containers = {i.name: container_of(i, self.names.fresh(i.name)) for i in items}
         self.headers = {h.name: self.names.fresh(h.name) for h in program.headers}
         self.offsets = {h.name: self.names.fresh(f"{h.name}_at") for h in program.headers}
-        fixed = not self.verdicts.helper and not any(map(moves, program.blocks))
+        fixed = not self.verdicts.helper and not self._moves
         rests = {rest_of(n) for n in walk(program.blocks)} if fixed else frozenset()
         self.rests = {h.name: self.names.fresh(f"{h.name}_rest") for h in program.headers if h.name in rests}
         self.functions = {b.name: self.names.fresh(f"take_{b.name}") for b in program.blocks}
@@ -206,10 +207,21 @@ class Source:
         lines.append("\tunsigned char *at = data;")
         if any(name in kept for name in self.offsets.values()):
             lines.append("\t__u32 at_offset = 0;")
-        lines.append("\tint verdict;\n")
+        lines += ["\tint verdict;", *self._passed(), ""]
         for state in bounds.reach.order:
             lines += self._state(state, bounds, kept)
         return "\n".join([*lines, "}", ""])
+
+    @property
+    def _moves(self) -> bool:
+        """Whether some block moves headers."""
+        return any(map(moves, self.program.blocks))
+
+    def _passed(self) -> list[str]:
+        """Return the declaration of the verdict on what no block takes. Where calls keep registers from holding such
+        constants, the compiler would load it anew before each check.
+        """
+        return [f"\tint passed = {self.verdicts.on};\n", "\tHIDE(passed);"] if self._moves else []
 
     def _entry(self) -> list[str]:
         load = [
@@ -266,7 +278,7 @@ class Source:
                     lines.append(f"{tab}\tbpf_tail_call({CONTEXT}, &{NEXT}, 0);")
                 lines.append(f"{tab}if (verdict != NOT_TAKEN)")
                 lines.append(f"{tab}\treturn verdict;")
-        return [*lines, f"{tab}return {self.verdicts.on};"]
+        return [*lines, f"{tab}return {'passed' if self._moves else self.verdicts.on};"]
 
 
 def _wrapped(items: list[str]) -> str:

@@ -21,6 +21,7 @@ struct packet {
 	struct udphdr *udp;
 	void *payload;
 	void *end;
+	int tagged;
 };
 
 /* Find the datagram for an address and port; 0 if the frame is none, or if less than `least` bytes are in it. */
@@ -37,7 +38,8 @@ static __always_inline int parse(struct xdp_md *ctx, struct packet *p, __u32 add
 		return 0;
 	proto = *(__be16 *)(data + 12); /* h_proto: of a packed struct, which is read by bytes */
 	ip = (void *)(eth + 1);
-	if (proto == bpf_htons(ETH_P_8021Q)) {
+	p->tagged = proto == bpf_htons(ETH_P_8021Q);
+	if (p->tagged) {
 		struct vlan *vlan = (void *)(eth + 1);
 
 		if ((void *)(vlan + 1) > end)

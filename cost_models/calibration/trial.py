@@ -173,21 +173,23 @@ def _predicted(
     return cost.latency.value + (way_in.latency.value if entry else 0.0)
 
 
-def compiled(chain: str, hook: Hook) -> DeviceProgram:
-    """Return the program that a chain comes to at a hook, all of its ops fused, wherever a plan would put them."""
-    specification, graph, ops = graph_of(chain)
+def compiled(chain: str, hook: Hook, declared: str = "") -> DeviceProgram:
+    """Return the program that a chain comes to at a hook, all of its ops fused, wherever a plan would put them.
+    `declared`: what the chain is made of, beside the library.
+    """
+    specification, graph, ops = graph_of(chain, declared)
     if hook == "process":
         return datagram_program(specification, graph, ops, "h1")
     return merge("app", "h1", hook, [frame_part(specification, graph, ops)])
 
 
-def graph_of(chain: str) -> tuple[Specification, Graph, tuple[Op, ...]]:
+def graph_of(chain: str, declared: str = "") -> tuple[Specification, Graph, tuple[Op, ...]]:
     """Return the requests' direction of a stack with a chain above UDP, and the chain's ops of the path."""
     request = f"serialize(Query) |> {chain}" if "Query." in chain else chain
     stack = f"stack app(client, server) {{ request: {request} |> udp(4242); response: udp(4242); }}"
     with TemporaryDirectory(prefix="bertha-") as folder:
         path = Path(folder, "app.chunnel")
-        path.write_text(f"{MESSAGE}\n{stack}\n{SITE}", encoding="utf-8")
+        path.write_text(f"{MESSAGE}\n{declared}\n{stack}\n{SITE}", encoding="utf-8")
         built = api.build([path], pipeline="expand,canonicalize,undo")
     graph = next(g for g in built.graphs if g.direction == "request")
     return built.specification, graph, tuple(op for op in graph.chain() if op.event == "packet")

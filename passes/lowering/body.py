@@ -10,6 +10,7 @@ from attrs import Factory, define, evolve
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
+from bertha_ir.passes.lowering.room import pushed_at_once
 from bertha_ir.passes.lowering.wire import fix_checksums, word_type
 from bertha_ir.primitives import PRIMITIVES
 from bertha_ir.program import Entry, State, Table
@@ -42,8 +43,13 @@ class BodyLowering:
     def body(self, body: s.Body) -> s.Body:
         """Return the lowered statements."""
         outer, self.out = self.out, []
-        for statement in body:
-            self._statement(statement)
+        rest = list(body)
+        while rest:
+            if pushes := pushed_at_once(rest):
+                self._push(pushes)
+            else:
+                self._statement(rest[0])
+            del rest[: max(1, len(pushes))]
         lowered, self.out = tuple(self.out), outer
         return lowered
 
@@ -73,8 +79,6 @@ class BodyLowering:
                 self.out += [*self.sight.turn_around(self.fresh), node]
             case s.Reply(payload) | s.Emit(payload):
                 self.out.append(evolve(node, payload=self.word(payload)))
-            case s.Push():
-                self._push(node)
             case s.Pop():
                 self._pop(node)
             case _:
@@ -89,15 +93,29 @@ class BodyLowering:
                 self.out += fix_checksums(place, word, covering)
             self.out.append(s.Assign(place, word, node.span))  # type: ignore[arg-type]  # words of a target are targets
 
-    def _push(self, node: s.Push) -> None:
-        given = tuple((name, self.word(value)) for name, value in node.fields)
-        room = self.sight.room(node.header)
+    def _push(self, nodes: tuple[s.Push, ...]) -> None:
+        """Lower pushes of which none needs to know what another did, the payload's own first."""
+        rooms = tuple(self.sight.room(node.header) for node in nodes)
+        if None in rooms and len(nodes) > 1:
+            for node in nodes:
+                self._push((node,))
+            return
+        given = tuple(tuple((name, self.word(value)) for name, value in node.fields) for node in nodes)
+        room = rooms[0]
         if room is None:
-            self.out.append(s.Push(node.header, given, node.span))
+            self.out.append(s.Push(nodes[0].header, given[0], nodes[0].span))
             return
         # what a value is made of may be moved, or be of a header of the same name
-        kept = tuple((name, word if isinstance(word, e.Const) else self.bind(word)) for name, word in given)
-        self.out += [*room.pushed(kept, node), *room.resized(room.size, self.fresh)]
+        kept = tuple(tuple((name, self._kept(word)) for name, word in fields) for fields in given)
+        own = [one for one in rooms if one is not None]
+        size = sum(one.size for one in own)
+        self.out += room.opened(size, nodes)
+        for one, fields, node in zip(own, kept, nodes, strict=True):
+            self.out += one.filled(fields, node)
+        self.out += room.resized(size, self.fresh)
+
+    def _kept(self, word: e.Expr) -> e.Expr:
+        return word if isinstance(word, e.Const) else self.bind(word)
 
     def _pop(self, node: s.Pop) -> None:
         otherwise, room = self.body(node.otherwise), self.sight.room(node.header)

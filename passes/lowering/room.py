@@ -13,13 +13,16 @@ from bertha_ir import stmt as s
 from bertha_ir.message import Checksum, Length
 from bertha_ir.passes.lowering.wire import Cover, fix_checksums, word_type
 from bertha_ir.types import U16, Bits
+from bertha_ir.walk import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from bertha_ir.message import Message, MessageField
     from bertha_ir.passes.lowering.wire import Wire
     from bertha_ir.types import Type
+
+_STEADY = (e.Const, e.Local, e.Unary, e.Binary, e.Cast, e.Choose, e.Address, e.Part)
 
 
 @frozen
@@ -36,10 +39,15 @@ class Room:
         """Bytes of the header."""
         return self.message.size
 
-    def pushed(self, fields: tuple[tuple[str, e.Expr], ...], node: s.Push) -> tuple[s.Stmt, ...]:
-        """Return the statements that put the header there, with values for some fields."""
-        done: list[s.Stmt] = [s.If(self._too_long(), (s.Drop(node.span),), span=node.span)]
-        done.append(s.Push(self.message.name, (), node.span, self.wire.transport.header))
+    def opened(self, by: int, nodes: tuple[s.Push, ...]) -> tuple[s.Stmt, ...]:
+        """Return the statements that put headers there, of `by` bytes together, each in front of the one before."""
+        behind, span = self.wire.transport.header, nodes[0].span
+        pushes = (s.Push(node.header, (), node.span, behind) for node in nodes)
+        return (s.If(self._too_long(by), (s.Drop(span),), span=span), *pushes)
+
+    def filled(self, fields: tuple[tuple[str, e.Expr], ...], node: s.Push) -> tuple[s.Stmt, ...]:
+        """Return the statements that give fields of the header, which is there, their values."""
+        done: list[s.Stmt] = []
         for name, value in fields:
             zero = e.Const(0, value.type)
             if value != zero:
@@ -73,13 +81,13 @@ class Room:
                 done += [s.Let(new.name, sum_), *fix_checksums(field, new, covering), s.Assign(field, new)]
         return tuple(done)
 
-    def _too_long(self) -> e.Expr:
-        """Return the condition that the outermost length field cannot say the message's length with the header."""
+    def _too_long(self, by: int) -> e.Expr:
+        """Return the condition that the outermost length field cannot say the message's length with `by` bytes more."""
         owner, declared = next(
             (name, f) for name in self.wire.spine for f in self.wire.messages[name].rules(Length)
         )  # fmt: skip
         field = _field(owner, declared)
-        most = (1 << field.type.width) - 1 - self.size  # type: ignore[union-attr]  # lengths are words
+        most = (1 << field.type.width) - 1 - by  # type: ignore[union-attr]  # lengths are words
         return e.Binary(">", field, e.Const(most, field.type))
 
     def _covering(self, name: str) -> tuple[Cover, ...]:
@@ -114,3 +122,20 @@ def room_of(wire: Wire, header: str) -> Room | None:
     words = all(isinstance(word_type(f.type), Bits) for f in message.fixed_fields)
     whole = message.size % 2 == 0 and last.size % 2 == 0
     return Room(wire, message) if words and whole and len(last.rules(Length)) == 1 else None
+
+
+def pushed_at_once(body: Sequence[s.Stmt]) -> tuple[s.Push, ...]:
+    """Return the pushes that a body begins with, as far as none says of a header what one before it changes."""
+    found: list[s.Push] = []
+    for node in body:
+        known = {push.header for push in found}
+        if not isinstance(node, s.Push) or node.header in known or (found and not _steady(node)):
+            break
+        found.append(node)
+    return tuple(found)
+
+
+def _steady(node: s.Push) -> bool:
+    """Whether what a push writes is made of nothing that another push changes."""
+    values = tuple(value for _, value in node.fields)
+    return all(isinstance(n, _STEADY) for n in walk(values) if isinstance(n, e.Expr))

@@ -18,6 +18,7 @@ VXLAN = bytes.fromhex("0800000000000700")
 INNER = bytes.fromhex("020000000001") + bytes.fromhex("020000000002") + b"\x88\xb5"
 CHUNNELS = """
 message mark { low: u4; high: u12; name: bytes[4]; }
+message brief { x: u16; }
 message roomy_header { a: u64; b: u64; c: u64; d: u64; e: u64; f: bytes[8]; g: mac; h: u16; i: u64; }
 chunnel wrap(vni: u24) { place: path; on packet(m) { push vxlan { vni = vni }; } }
 chunnel unwrap(vni: u24) {
@@ -38,6 +39,18 @@ chunnel back() {
   place: path;
   on packet(m) { pop mark else { bounce; } push mark { low = m.mark.high as u4, high = 3 }; }
 }
+chunnel layered() {
+  place: path;
+  on packet(m) {
+    push mark { low = 5, high = 0x123, name = "abcd" };
+    push vxlan { vni = m.mark.high as u24 };
+    push inner_ethernet { src = m.udp.length as mac, dst = (m.src.port as u48) + 1 };
+    m.mark.low = 9;
+    m.inner_ethernet.dst += m.mark.low as mac;
+  }
+}
+chunnel shortly() { place: path; on packet(m) { push brief { x = 0xfff7 }; push vxlan { vni = 9 }; push brief { }; } }
+chunnel unshortly() { place: path; on packet(m) { pop brief else drop; if m.brief.x != 0 { drop; } } }
 chunnel roomy() {
   place: path;
   on packet(m) { push roomy_header { }; push roomy_header { b = 0xff, g = 02:00:00:00:00:01, h = 9 }; }
@@ -54,6 +67,8 @@ STACKS = {
     "another in its place": "back",
     "before and behind": "count(by = Query.kind) |> wrap(7) |> tag(Query.odd, 9) |> count(by = Query.word)",
     "and sent elsewhere": "shard(key = Query.wide, shards = [a, b, c]) |> wrap(5) |> tag(where = ipv4.dscp, mark = 3)",
+    "made of what others are and were": "layered",
+    "of less than a word": "shortly |> unshortly |> shortly",
     "as much as there is room for": "roomy",
 }
 

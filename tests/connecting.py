@@ -76,7 +76,8 @@ async def serving(
 ) -> AsyncIterator[Server]:
     """Serve on loopback: `each` is run on every connection."""
     options.setdefault("mapped", mapped())
-    async with await serve(folders, stack, (LOOPBACK, 0), **options) as server:
+    options.setdefault("negotiate", (LOOPBACK, 0))
+    async with await serve(folders, stack, **options) as server:
         tasks = []
 
         async def accept() -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bertha_ir.runtime.connections.link import Link
     from bertha_ir.runtime.connections.server import Server
     from bertha_ir.runtime.negotiation.keys import Session
-    from bertha_ir.runtime.udp import Address
+    from bertha_ir.runtime.udp import Address, Endpoint
 
 
 class Accepted(Connection):
@@ -38,6 +38,11 @@ class Accepted(Connection):
     def out(self, data: bytes) -> None:
         """Send the client a datagram of the negotiation."""
         self._server.control.send(data, self.client)
+
+    def arrived(self, epoch: int, data: bytes, at: Endpoint = (0, 0)) -> None:
+        """Take data of an epoch: who sends it is ready."""
+        self.ready()
+        super().arrived(epoch, data, at)
 
     def running(self, epoch: int) -> Running | None:
         """Return the plan of an epoch."""
@@ -77,6 +82,7 @@ class Accepted(Connection):
         if lane is None or lane.drained is not None:
             stream[1].close()
             return
+        self.ready()
         joined(self, lane, lane.way.records("request"), stream)
 
     def take_from(self, envelope: Envelope, sender: Address) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bertha_ir.runtime.connections.accepted import Accepted
 from bertha_ir.runtime.connections.life import WayError
+from bertha_ir.runtime.connections.tickets import SECONDS, Tickets
 from bertha_ir.runtime.negotiation.keys import Keys
 from bertha_ir.runtime.negotiation.wire import (
     CONNECTION,
@@ -42,6 +43,7 @@ class Answering:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._keys = Keys.of(server.secrets, server.known[0].specification)
+        self._tickets = Tickets()
         self._said: dict[bytes, tuple[bytes, bytes]] = {}
         self._under_way: dict[bytes, asyncio.Task[None]] = {}
 
@@ -86,17 +88,23 @@ class Answering:
         assert isinstance(offer, Offer)  # noqa: S101  INVARIANT: the caller looked
         name = envelope.connection
         chosen = await self._chosen(offer)
+        if not isinstance(chosen, Refusal) and offer.ticket and self._tickets.taken(offer.ticket) != chosen.way.id:
+            self._server.early.released(sender)
+            chosen = Refusal("ticket", "what was chosen before does not hold any more")
         if isinstance(chosen, Refusal):
             self._server.counts["refused"] += 1
             self._say(envelope, chosen, sender)
             return
-        answer = Answer(chosen.way.id, os.urandom(16), self._server.at, chosen.text[:300])
+        given, at = self._tickets.given(chosen.way.id), self._server.at
+        answer = Answer(chosen.way.id, os.urandom(16), at, chosen.text[:300], given, SECONDS)
         body = inner(name, answer)
         connection = Accepted(name, self._keys.session(envelope.inner, body, "server"), sender, self._server)
         connection.begin(chosen)
         self._server.connections[name] = connection
         asyncio.get_running_loop().call_later(UNREADY, self._given_up, connection)
         self._say(envelope, answer, sender, body)
+        for end, data in self._server.early.released(sender) if offer.ticket else ():
+            self._server.arrived(end, data, sender)
 
     async def _chosen(self, offer: Offer) -> Running | Refusal:
         """Return the first plan, by the operator's policy, that both ends have and that starts; or why none is."""

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from bertha_ir.runtime.connections.connection import ConnectionLost
+from bertha_ir.runtime.negotiation.keys import Session
 from bertha_ir.runtime.negotiation.patience import asked
 from bertha_ir.runtime.negotiation.wire import (
     CONNECTION,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from bertha_ir.runtime.connections.link import Link
     from bertha_ir.runtime.connections.ways import Way
-    from bertha_ir.runtime.negotiation.keys import Keys, Session
+    from bertha_ir.runtime.negotiation.keys import Keys
     from bertha_ir.runtime.negotiation.patience import Patience
     from bertha_ir.runtime.udp import Address
 
@@ -41,6 +42,11 @@ class Dialling:
         self._inner = inner(self.name, self._offer)
         self._data = Envelope(self.name, self._offer, self._inner, keys.offer(self._inner)).data
         self._answer: asyncio.Future[Envelope] = asyncio.get_running_loop().create_future()
+
+    @property
+    def nobody(self) -> Session:
+        """The key of a connection that nobody knows yet."""
+        return Session(os.urandom(32), "client")
 
     async def answered(self, patience: Patience) -> tuple[Answer, Session]:
         """Return the server's choice and the connection's key; `ConnectionLost` when it refuses, or says nothing."""

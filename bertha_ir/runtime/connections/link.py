@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     Received = Callable[[bytes, Address], None]
 
+ANY: Address = ("0.0.0.0", 0)  # noqa: S104  (a client's socket, on whatever interface leads to the server)
+
 
 class Link:
     """Gives every datagram to its `receiver`, with its sender. OSError when the address cannot be had.

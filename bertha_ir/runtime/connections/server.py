@@ -13,6 +13,7 @@ from bertha_ir.runtime.connections.doors import Doors
 from bertha_ir.runtime.connections.life import Host, WayError, start
 from bertha_ir.runtime.connections.link import Link
 from bertha_ir.runtime.connections.pipe import PREAMBLE, proof
+from bertha_ir.runtime.connections.tickets import Early
 from bertha_ir.runtime.connections.ways import ways
 from bertha_ir.runtime.negotiation.patience import Patience
 from bertha_ir.runtime.negotiation.wire import Offer, Push, VersionError, WireError, opened
@@ -82,7 +83,7 @@ class Server:
         self.push = False
         self.counts: Counter[str] = Counter()
         self.connections: dict[bytes, Accepted] = {}
-        self._answering = Answering(self)
+        self._answering, self.early = Answering(self), Early()
         self._started: dict[bytes, asyncio.Task[Running]] = {}
         self.favourite: bytes | None = None
         self._latest = b""
@@ -93,7 +94,7 @@ class Server:
 
     async def open(self, negotiate: Address | None) -> None:
         """Open the sockets. OSError when an address cannot be had; none is open then."""
-        await self.doors.open(self._arrived, self._stream)
+        await self.doors.open(self.arrived, self._stream)
         try:
             ip, port = self.known[0].stack.service or (None, 0)
             self.control = Link(negotiate or (ip or "0.0.0.0", port + 1), self._control)  # noqa: S104  (unknown: all)
@@ -232,11 +233,12 @@ class Server:
         else:
             self.counts["forged"] += 1
 
-    def _arrived(self, end: Endpoint, data: bytes, sender: Address) -> None:
+    def arrived(self, end: Endpoint, data: bytes, sender: Address) -> None:
         """Take a datagram: where the path is this process, it says first where the message belongs."""
         known = self._by_client.get(sender)
         if known is None:
-            self.counts["strangers"] += 1
+            if not self.early.hold(sender, end, data):
+                self.counts["strangers"] += 1
             return
         connection, epoch = known
         running = connection.running(epoch)

@@ -78,7 +78,7 @@ class Artifact:
     def __init__(self, folder: str | Path) -> None:
         """Read the manifest and check the hash of every file; `ArtifactError` when something is wrong."""
         self.folder = Path(folder)
-        content = _manifest(self.folder / MANIFEST)
+        self._manifest, content = _manifest(self.folder / MANIFEST)
         try:
             self.plan = _typed(content["plan"], str)
             self.programs = tuple(_program(p) for p in _typed(content["programs"], list))
@@ -103,6 +103,15 @@ class Artifact:
             msg = f"`{self.folder / path}` is not what the manifest says: compile again"
             raise ArtifactError(msg)
         return content
+
+    def content(self, path: str) -> bytes:
+        """Return the content of the manifest, or of a file that it lists; `ArtifactError` when there is none."""
+        if path == MANIFEST:
+            return self._manifest
+        if path not in self._hashes:
+            msg = f"`{self.folder}` has no file `{path}`"
+            raise ArtifactError(msg)
+        return self.read(path)
 
     def stack(self, name: str) -> Stack:
         """Return the stack of that name; `ArtifactError` when there is none."""
@@ -157,9 +166,10 @@ class _Checked(SourceFileLoader):
         return code
 
 
-def _manifest(path: Path) -> dict[str, Any]:
+def _manifest(path: Path) -> tuple[bytes, dict[str, Any]]:
     try:
-        content = json.loads(path.read_bytes())
+        data = path.read_bytes()
+        content = json.loads(data)
     except FileNotFoundError as error:
         msg = f"`{path.parent}` is no artifact folder: there is no {MANIFEST}"
         raise ArtifactError(msg) from error
@@ -177,7 +187,7 @@ def _manifest(path: Path) -> dict[str, Any]:
         hint = "install a newer bertha-ir" if schema > SCHEMA else "compile again"
         msg = f"`{path}` has schema {schema}, this version reads {SCHEMA}: {hint}"
         raise ArtifactError(msg)
-    return dict(content)
+    return data, dict(content)
 
 
 def _typed(value: Any, kind: type) -> Any:  # noqa: ANN401  (JSON)

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Self
 from bertha_ir.runtime.connections.answering import Answering
 from bertha_ir.runtime.connections.codec import secrets_of
 from bertha_ir.runtime.connections.doors import Doors
+from bertha_ir.runtime.connections.giving import Giving
 from bertha_ir.runtime.connections.life import Host, WayError, start
 from bertha_ir.runtime.connections.link import Link
 from bertha_ir.runtime.connections.pipe import PREAMBLE, proof
 from bertha_ir.runtime.connections.tickets import Early
 from bertha_ir.runtime.connections.ways import ways
 from bertha_ir.runtime.negotiation.patience import Patience
-from bertha_ir.runtime.negotiation.wire import Offer, Push, VersionError, WireError, opened
+from bertha_ir.runtime.negotiation.wire import Fetch, Offer, Push, VersionError, WireError, opened
 from bertha_ir.runtime.state import rows_of
 from bertha_ir.runtime.udp import endpoint
 
@@ -83,6 +84,7 @@ class Server:
         self.push = False
         self.counts: Counter[str] = Counter()
         self.connections: dict[bytes, Accepted] = {}
+        self._giving = Giving(known[0].artifact, known[0].stack.name, self.secrets)
         self._answering, self.early = Answering(self), Early()
         self._started: dict[bytes, asyncio.Task[Running]] = {}
         self.favourite: bytes | None = None
@@ -221,6 +223,11 @@ class Server:
             return
         except WireError:
             self.counts["garbage"] += 1
+            return
+        if isinstance(envelope.message, Fetch):
+            answer = self._giving.given(envelope)
+            if answer is not None:
+                self.control.send(answer, sender)
             return
         if isinstance(envelope.message, Offer):
             self._answering.take(envelope, sender)

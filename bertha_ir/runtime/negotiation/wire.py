@@ -19,6 +19,7 @@ CONNECTION = 8  # bytes that name a connection
 MAC = 32  # bytes of HMAC-SHA256
 IDENTITY = 32  # bytes of a plan's id
 PLANS = 64  # plans in an offer
+PIECE = 1100  # bytes of a file in a message: with the rest of it, what any network carries in one packet
 _DEEPEST = 8
 # Tags that the library would make other things of than data: dates, fractions, regular expressions, shared values ...
 _TAGS = (*range(6), 25, 28, 29, 30, *range(35, 38), 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799)
@@ -183,6 +184,30 @@ class Close:
 
 
 @dataclass(frozen=True)
+class Fetch:
+    """A client's wish for a file of the server's artifact, from a byte on. `room` is as long as what is asked for may
+    be, so that nobody can have a server send others more than it is sent itself.
+    """
+
+    KIND: ClassVar = 12
+    stack: Name
+    path: Name
+    offset: Number
+    room: Annotated[bytes, _bytes(0, PIECE)]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What lies in a file from a byte on, and how long it is."""
+
+    KIND: ClassVar = 13
+    path: Name
+    offset: Number
+    total: Number
+    data: Annotated[bytes, _bytes(0, PIECE)]
+
+
+@dataclass(frozen=True)
 class Ping:
     """Are you there?"""
 
@@ -190,7 +215,7 @@ class Ping:
     number: Number = 0
 
 
-Message = Offer | Answer | Refusal | Ready | Done | Returned | Push | Move | Moved | Close | Ping
+Message = Offer | Answer | Refusal | Ready | Done | Returned | Push | Move | Moved | Close | Ping | Fetch | Piece
 _KINDS: dict[int, type[Message]] = {kind.KIND: kind for kind in Message.__args__}
 _CHECKS: dict[int, dict[str, Check]] = {
     number: {

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TOOLS = ("p4c-bm2-ss", "simple_switch", "simple_switch_CLI")
+MISSING_SERVER = () if shutil.which("simple_switch_grpc") else ("simple_switch_grpc",)  # with P4Runtime
 MISSING = tuple(tool for tool in TOOLS if shutil.which(tool) is None)
 GLOBAL_HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 1 << 18, 1)
 QUEUE = 1 << 16  # frames a port may hold; BMv2 reads files as fast as it can and drops what exceeds its queues

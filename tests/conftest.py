@@ -44,4 +44,4 @@ def pytest_terminal_summary(terminalreporter):
     skipped = [r for r in terminalreporter.stats.get("skipped", []) if "p4" in getattr(r, "keywords", {})]
     if skipped:
         terminalreporter.section("P4 WAS NOT RUN", sep="!", red=True, bold=True)
-        terminalreporter.line(f"{len(skipped)} tests need p4c-bm2-ss and simple_switch on PATH")
+        terminalreporter.line(f"{len(skipped)} tests need p4c-bm2-ss and simple_switch, or simple_switch_grpc, on PATH")

@@ -47,12 +47,15 @@ def _entry(table: TableSite, row: Row, rank: int) -> dict[str, Any]:
 
 
 def _field(key: Key, match: tuple[int, ...]) -> dict[str, Any]:
-    """Return a field match; nothing for a prefix of length 0, which P4Runtime says by leaving the field out."""
+    """Return a field match; nothing for a prefix of length 0 or a range of everything, which P4Runtime says by leaving
+    the field out.
+    """
     first, *rest = match
     if key.match == "exact":
         return {"exact": {"value": _bytes(first)}}
     if key.match == "range":
-        return {"range": {"low": _bytes(first), "high": _bytes(rest[0])}}
+        everything = match == (0, (1 << key.width) - 1)
+        return {} if everything else {"range": {"low": _bytes(first), "high": _bytes(rest[0])}}
     return {"lpm": {"value": _bytes(first), "prefixLen": rest[0]}} if rest[0] else {}
 
 

@@ -9,6 +9,7 @@ from bertha_ir.cli.status import NO
 from bertha_ir.cli.stream import complain
 from bertha_ir.runtime.artifact import ArtifactError
 from bertha_ir.runtime.libbpf import EbpfError
+from bertha_ir.runtime.p4runtime.target import P4RuntimeError
 
 if TYPE_CHECKING:
     import argparse
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
 
 
 def refusing(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
-    """Let a command say in one line what the kernel or an artifact refuses."""
+    """Let a command say in one line what the kernel, a switch or an artifact refuses."""
 
     @wraps(run)
     def refused(parsed: argparse.Namespace) -> int:
         try:
             return run(parsed)
-        except (EbpfError, ArtifactError) as error:
+        except (EbpfError, P4RuntimeError, ArtifactError) as error:
             complain(f"bertha {parsed.command}: error: {error}\n")
             return NO
 

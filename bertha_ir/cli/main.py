@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 EXTRAS = {
-    "cryptography": "codecs", "zstandard": "codecs", "finsy": "p4", "ortools": "search", "cvc5": "second"
+    "cryptography": "codecs", "zstandard": "codecs", "finsy": "p4", "grpc": "p4", "ortools": "search",
+    "cvc5": "second",
 }  # fmt: skip
 """Libraries that are no requirement, by the extra that installs them."""
 

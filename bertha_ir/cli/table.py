@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
 
+from bertha_ir.cli import entries
 from bertha_ir.cli.loaded import refusing
 from bertha_ir.cli.output import say_json, table
 from bertha_ir.cli.status import DONE, NO, UsageError
@@ -16,15 +16,21 @@ from bertha_ir.runtime.pinned import Pins
 if TYPE_CHECKING:
     import argparse
 
+    from bertha_ir.cli.entries import Numbers
     from bertha_ir.runtime.maps import Map
-
-Numbers = tuple[int, ...]
-WORD = 32  # bits of an address
 
 
 @refusing
 def run(parsed: argparse.Namespace) -> int:
     """Print the tables, or change one and print it. All entries are read before any is changed."""
+    if parsed.switch is not None:
+        from bertha_ir.cli.switched import table as on_switch  # noqa: PLC0415  (start-up time; needs an extra)
+
+        return on_switch(parsed)
+    return _here(parsed)
+
+
+def _here(parsed: argparse.Namespace) -> int:
     artifact, pins = Artifact(parsed.folder), Pins()
     with ExitStack() as opened:
         found: dict[str, list[Map]] = {}
@@ -68,54 +74,20 @@ def _list(found: dict[str, list[Map]], *, as_json: bool) -> int:
 def _entry(text: str, map_: Map) -> tuple[Numbers, Numbers]:
     """Return the key and the value of `KEY` or `KEY=VALUE`. Raises `UsageError`."""
     key, equals, value = text.partition("=")
-    numbers = _numbers(value, map_.value_widths) if equals else ()
-    if bool(equals) != bool(map_.value_widths) or len(numbers) != len(map_.value_widths):
+    values = entries.numbers(value, map_.value_widths) if equals else ()
+    if bool(equals) != bool(map_.value_widths) or len(values) != len(map_.value_widths):
         takes = (
             f"KEY={','.join(f'NUMBER of {w} bits' for w in map_.value_widths)}" if map_.value_widths else "KEY alone"
         )
         message = f"`{text}` is no entry of this table"
         raise UsageError(message, f"write {takes}")
-    return _key(key, map_), numbers
+    return _key(key, map_), values
 
 
 def _key(text: str, map_: Map) -> Numbers:
     """Return the key that a text means: a prefix, an address, or numbers separated by commas. Raises `UsageError`."""
-    widths = map_.key_widths
-    try:
-        if map_.is_prefixes:
-            if widths[0] != WORD:
-                prefix, _, length = text.partition("/")
-                return int(length), _fitting(int(prefix, 0), widths[0])
-            network = IPv4Network(text)
-            return network.prefixlen, int(network.network_address)
-        numbers = _numbers(text, widths)
-    except ValueError as error:
-        msg = f"`{text}` is no key of this table: {error}"
-        raise UsageError(msg, "write a prefix, such as 10.8.0.0/16") from error
-    if len(numbers) != len(widths):
-        message = f"`{text}` is no key of this table, which has {len(widths)} parts"
-        raise UsageError(message, "separate numbers by commas")
-    return numbers
-
-
-def _numbers(text: str, widths: list[int]) -> Numbers:
-    parts = text.split(",")
-    try:
-        read = [int(IPv4Address(p)) if p.count(".") == 3 else int(p, 0) for p in parts]  # noqa: PLR2004  (dotted)
-        return tuple(_fitting(n, w) for n, w in zip(read, widths, strict=False)) if len(read) == len(widths) else ()
-    except ValueError as error:
-        msg = f"`{text}` is no row of numbers: {error}"
-        raise UsageError(msg, "write 7, 0x1f or 10.0.0.1") from error
-
-
-def _fitting(number: int, width: int) -> int:
-    if not 0 <= number < 1 << width:
-        message = f"{number} does not fit into {width} bits"
-        raise ValueError(message)
-    return number
+    return entries.prefix(text, map_.key_widths[0]) if map_.is_prefixes else entries.key(text, map_.key_widths)
 
 
 def _shown(key: Numbers, map_: Map) -> str:
-    if map_.is_prefixes and map_.key_widths[0] == WORD:
-        return f"{IPv4Address(key[1])}/{key[0]}"
-    return f"{key[1]}/{key[0]}" if map_.is_prefixes else ",".join(map(str, key))
+    return entries.shown_prefix(key[0], key[1], map_.key_widths[0]) if map_.is_prefixes else ",".join(map(str, key))

@@ -21,6 +21,10 @@ def run(parsed: argparse.Namespace) -> int:
     if (parsed.folder is None) != parsed.all:
         message = "one artifact's programs are unloaded, or all"
         raise UsageError(message, "name an artifact folder, or give --all")
+    if parsed.switch is not None:
+        from bertha_ir.cli.switched import unload as on_switch  # noqa: PLC0415  (start-up time; needs an extra)
+
+        return on_switch(parsed)
     gone = Pins().unload(None if parsed.all else Artifact(parsed.folder).plan)
     if parsed.json:
         say_json(ok=True, programs=[loaded_data(found) for found in gone])

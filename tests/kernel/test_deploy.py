@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from bmv2 import MISSING as NO_BMV2
+from bmv2 import MISSING_SERVER as NO_SERVER
 from frames import frame
 from loading import needs_kernel
 from netns import Pair, command
@@ -127,7 +128,7 @@ def test_the_kernels_commands_work(tmp_path: Path) -> None:
 def test_the_switchs_commands_work(tmp_path: Path) -> None:
     """Between two interfaces, the switch that the document's commands start and fill shards and counts."""
     written(tmp_path)
-    start, fill = scripts(SWITCH)
+    start, fill, *_ = scripts(SWITCH)
     with Pair() as pair, pair.server, shell(tmp_path) as opened:
         near, far = (ends(name) for name in ("sw1", "sw2"))
         opened.run(scripts(KERNEL)[0].splitlines()[0])
@@ -141,6 +142,38 @@ def test_the_switchs_commands_work(tmp_path: Path) -> None:
         assert "sensors_count_hits[1]= 2" in opened.run(fill.splitlines()[1])
         (station,) = re.findall(r"`(table_add Pipeline.stations .*?)`", SWITCH)
         assert "Entry has been added" in opened.run(f"echo '{station}' | simple_switch_CLI")
+        near.close()
+        far.close()
+
+
+@pytest.mark.p4
+@pytest.mark.skipif(
+    bool(NO_BMV2 or NO_SERVER or needs_kernel[1].args[0]),
+    reason=f"P4RUNTIME IS NOT RUN: {', '.join((*NO_BMV2, *NO_SERVER))} missing",
+)
+def test_the_switchs_commands_over_p4runtime_work(tmp_path: Path) -> None:
+    """Between two interfaces, the switch that is loaded over P4Runtime shards, denies what is added, and forwards to a
+    station; unloaded, it drops.
+    """
+    written(tmp_path)
+    _, fill, start, load = scripts(SWITCH)
+    (unload,) = re.findall(r"`(bertha unload out .*?)`", SWITCH)
+    with Pair() as pair, pair.server, shell(tmp_path) as opened:
+        near, far = (ends(name) for name in ("sw1", "sw2"))
+        opened.run(scripts(KERNEL)[0].splitlines()[0])
+        opened.run(start)
+        listening(9559)
+        assert "runs in 127.0.0.1:9559: 7 entries written, 0 removed" in opened.run(load)
+        for number, source in enumerate((0x0A000009, 0x0A090009, 0x0A080009, 0x0A000009)):
+            near.send(frame((source, 5555), (0x0A000001, 7000), struct.pack(">IBI", number, 1, 7)))
+        seen = [received(far), received(far)]
+        assert {(struct.unpack_from(">H", data, 36)[0], data[45]) for data in seen} == {(shard(0), 0), (shard(3), 3)}
+        assert "sensors_count_hits[1]= 2" in opened.run(fill.splitlines()[1])
+        assert "entries are gone" in opened.run(unload)
+        near.send(frame((0x0A000009, 5555), (0x0A000001, 7000), struct.pack(">IBI", 4, 1, 7)))
+        far.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            received(far)
         near.close()
         far.close()
 
@@ -169,12 +202,12 @@ def received(end: socket.socket) -> bytes:
             return data
 
 
-def listening() -> None:
-    """Wait until the switch takes commands, at most 20 s."""
+def listening(port: int = 9090) -> None:
+    """Wait until the switch takes commands, at its usual port or another, at most 20 s."""
     deadline = time.monotonic() + 20
     while True:
         try:
-            socket.create_connection(("127.0.0.1", 9090)).close()  # its usual port
+            socket.create_connection(("127.0.0.1", port)).close()
         except ConnectionRefusedError:
             assert time.monotonic() < deadline
             time.sleep(0.1)

@@ -86,7 +86,7 @@ def test_runtime_loads_nothing_of_the_compiler() -> None:
     runtime = [module_name(p) for p in (ROOT / "bertha_ir" / "runtime").rglob("*.py")]
     loaded = modules_after("import " + ", ".join(runtime))
     assert "bertha_ir.runtime" in loaded
-    assert not loaded & (COMPILER | (HEAVY - {"cryptography", "zstandard"}))
+    assert not loaded & (COMPILER | (HEAVY - {"cryptography", "zstandard", "finsy"}))
 
 
 HELP = """

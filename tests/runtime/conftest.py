@@ -6,8 +6,12 @@ from contextlib import ExitStack
 
 import pytest
 from compiling import examples
+from p4server import serving
+from sensors import FIRST, SECOND, SHORTER
+from sensors import artifact as sensors_artifact
 
 from bertha_ir import api, artifact
+from bertha_ir.cli.main import main
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +37,43 @@ def start():
             return process, (ip, int(port))
 
         yield started
+
+
+@pytest.fixture(scope="session")
+def sensors(tmp_path_factory):
+    """Artifacts: the first; with other entries; with another program; with the program standing by."""
+    folder = tmp_path_factory.mktemp("compiled")
+    chains = {"first": FIRST, "second": SECOND, "shorter": SHORTER}
+    found = {name: sensors_artifact(folder / name, chain) for name, chain in chains.items()}
+    return {**found, "standby": sensors_artifact(folder / "standby", policy="")}
+
+
+@pytest.fixture
+def switch():
+    with serving() as made:
+        yield made
+
+
+@pytest.fixture
+def config(tmp_path):
+    """A program, compiled for a switch that is not BMv2."""
+    path = tmp_path / "program.bin"
+    path.write_bytes(b"\x7fcompiled")
+    return path
+
+
+@pytest.fixture
+def on_switch(capsys, switch, config):
+    """Run a command on a switch; return its status, what it prints, and what is wrong: one line, and maybe a hint."""
+
+    def run(command, folder, *words, at=None):
+        more = ["--device", "tor", "--config", config] if command == "load" else []
+        status = main([str(w) for w in (command, folder, *words, *more, "--switch", at or switch.address)])
+        out, err = capsys.readouterr()
+        lines = err.splitlines()
+        assert len(lines) <= 2
+        assert "Traceback" not in err
+        assert all(line.startswith("hint: ") for line in lines[1:])
+        return status, out, lines[0] if lines else ""
+
+    return run

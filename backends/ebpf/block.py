@@ -356,7 +356,9 @@ class BlockPrinter:
             self.rows.forget(container.name)
         self.say(f"if ({row}) {{")
         for i in range(len(container.values)):
-            self.say(f"\t__sync_fetch_and_add(&{row}->v{i}, {value}.v{i});")
+            at = f"{row}->v{i}"
+            added = f"{at} += {value}.v{i};" if container.apart else f"__sync_fetch_and_add(&{at}, {value}.v{i});"
+            self.say(f"\t{added}")
         self.say("}")
 
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
 
+from bertha_ir import stmt as s
 from bertha_ir.backends.ebpf.words import literal, width_of
 from bertha_ir.program import State
+from bertha_ir.walk import walk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +26,8 @@ class Container:
     """A table or a state in C. `rows`: an array searched or indexed in place; `map`: a map of the kernel.
 
     All members of a key, and of a value, are `__u64` if one of them needs it, else `__u32`: no padding, which the
-    verifier would refuse as uninitialised, and atomic additions are aligned.
+    verifier would refuse as uninitialised, and atomic additions are aligned. `apart`: each processor has values of its
+    own, of which the sum is meant.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Container:
     values: tuple[int, ...]
     size: int
     entries: tuple[Entry, ...] = ()
+    apart: bool = False
 
     @property
     def key_type(self) -> str:
@@ -50,12 +54,22 @@ def _member(widths: tuple[int, ...]) -> str:
     return "__u64" if any(w > 32 for w in widths) else "__u32"  # noqa: PLR2004  (a half register)
 
 
-def container_of(item: Table | State, name: str) -> Container:
-    """Return how a table or a state is kept."""
+def only_added_to(program: DeviceProgram) -> frozenset[str]:
+    """Return the states that may be lost or kept once per processor (`volatile`), and that the program only adds to:
+    nothing it does depends on what a processor has of them, and the sum over all of them is what is meant.
+    """
+    told = {n.container for n in walk(program.blocks) if isinstance(n, s.Lookup)}
+    told |= {n.state for n in walk(program.blocks) if isinstance(n, s.Delete | s.ForEach)}
+    told |= {n.state for n in walk(program.blocks) if isinstance(n, s.Store) and n.mode != "add"}
+    return frozenset(state.name for state in program.states if state.volatile and state.name not in told)
+
+
+def container_of(item: Table | State, name: str, *, apart: bool = False) -> Container:
+    """Return how a table or a state is kept; `apart`: by each processor for itself."""
     keys, values = tuple(width_of(k) for k in item.keys), tuple(width_of(v) for v in item.values)
     if isinstance(item, State):
         kind = "array" if not keys else "lru_hash" if item.evicts else "hash"
-        return Container(name, "map", kind, keys, values, item.size)
+        return Container(name, "map", kind, keys, values, item.size, apart=apart)
     in_place = item.kind in {"array", "range"} or (item.kind == "exact" and item.size <= ROWS)
     return Container(name, "rows" if in_place else "map", item.kind, keys, values, item.size, item.entries)
 
@@ -103,7 +117,7 @@ def _map(c: Container) -> str:
     key = "__u32" if c.kind == "array" else f"struct {c.name}_key"
     flags = "\n\t__uint(map_flags, BPF_F_NO_PREALLOC);" if c.kind == "lpm" else ""
     lines.append(f"""struct {{
-\t__uint(type, BPF_MAP_TYPE_{_TYPES[c.kind]});
+\t__uint(type, BPF_MAP_TYPE_{(_APART if c.apart else _TYPES)[c.kind]});
 \t__uint(max_entries, {c.size});{flags}
 \t__type(key, {key});
 \t__type(value, struct {c.name}_value);
@@ -123,13 +137,15 @@ def by_bytes(key: str, width: int, value: str) -> list[str]:
 
 
 _TYPES = {"hash": "HASH", "lru_hash": "LRU_HASH", "array": "ARRAY", "exact": "HASH", "lpm": "LPM_TRIE"}
+_APART = {"hash": "PERCPU_HASH", "lru_hash": "LRU_PERCPU_HASH", "array": "PERCPU_ARRAY"}
 
 
 def contents(program: DeviceProgram, containers: Mapping[str, Container]) -> str:
     """Return what a loader must know, as JSON: the layout of every map, and the entries of those that start filled.
 
     Keys and values are lists of members; `member` is the bytes of each, in the machine's own order. The key of an
-    `lpm` map is [prefix length, prefix].
+    `lpm` map is [prefix length, prefix]. `per_processor`: each possible processor has a value, in a multiple of 8
+    bytes, and what is meant is the sum of each member, in its width of `values`.
     """
     filled = {t.name for t in program.tables}
     maps = [
@@ -143,6 +159,7 @@ def contents(program: DeviceProgram, containers: Mapping[str, Container]) -> str
             "value_member": 8 if c.value_type == "__u64" else 4,
             "entries": [[list(_lpm(e) if c.kind == "lpm" else e.match), list(e.values)] for e in c.entries],
             "table": name in filled,
+            "per_processor": c.apart,
         }
         for name, c in containers.items()
         if c.form == "map"

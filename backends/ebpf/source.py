@@ -15,7 +15,7 @@ from bertha_ir import stmt as s
 from bertha_ir.backends.ebpf.block import BlockPrinter, Verdicts
 from bertha_ir.backends.ebpf.bounds import Bounds
 from bertha_ir.backends.ebpf.comparisons import comparisons
-from bertha_ir.backends.ebpf.maps import Container, container_of, contents, declaration
+from bertha_ir.backends.ebpf.maps import Container, container_of, contents, declaration, only_added_to
 from bertha_ir.backends.ebpf.moves import MOVES, held, moves
 from bertha_ir.backends.ebpf.names import CNames
 from bertha_ir.backends.ebpf.sums import CONTEXT
@@ -127,7 +127,8 @@ class Source:
         program = self.program
         self.name = self.names.fresh(program.name)
         items: tuple[Table | State, ...] = (*program.tables, *program.states)
-        self.containers = {i.name: container_of(i, self.names.fresh(i.name)) for i in items}
+        added = only_added_to(program)
+        self.containers = {i.name: container_of(i, self.names.fresh(i.name), apart=i.name in added) for i in items}
         self.headers = {h.name: self.names.fresh(h.name) for h in program.headers}
         self.offsets = {h.name: self.names.fresh(f"{h.name}_at") for h in program.headers}
         fixed = not self.verdicts.helper and not self._moves

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Map:
     """A map of a loaded program, as a mapping from tuples of key members to tuples of value members.
 
-    The key of a single cell is `()`; of an `lpm` map, (prefix length, prefix).
+    The key of a single cell is `()`; of an `lpm` map, (prefix length, prefix). Where each processor has values of its
+    own, the value is their sum.
     """
 
     def __init__(self, fd: int, described: dict[str, Any]) -> None:
@@ -32,6 +33,9 @@ class Map:
         self._widths: list[int] = described["keys"]
         self._values: list[int] = described["values"]
         self.is_table: bool = described["table"]
+        apart = described.get("per_processor", False)
+        self._count = possible_processors() if apart else 1
+        self._share = -(-self._value.size // 8) * 8 if apart else self._value.size  # bytes
 
     @property
     def is_prefixes(self) -> bool:
@@ -72,26 +76,30 @@ class Map:
             case _:
                 return self._key.unpack(key)
 
-    def _unpack_value(self, value: bytes) -> tuple[int, ...]:
-        members = self._value.unpack(value)[: len(self._values)]
-        return tuple(m & ((1 << w) - 1) for m, w in zip(members, self._values, strict=True))
-
     def __setitem__(self, key: tuple[int, ...], value: tuple[int, ...]) -> None:
         """Insert or replace; `EbpfError` when the map is full."""
-        packed = self._value.pack(*(value or (1,)))
+        packed = self._value.pack(*(value or (1,))).ljust(self._share * self._count, b"\0")
         if self._bpf.bpf_map_update_elem(self.fd, self._pack_key(key), packed, ctypes.c_uint64(0)):
             msg = f"the map does not take the entry {key}: {reason()}"
             raise EbpfError(msg)
 
     def get(self, key: tuple[int, ...]) -> tuple[int, ...] | None:
         """Return the value of a key, or None."""
-        value = ctypes.create_string_buffer(self._value.size)
+        shares = self.shares(key)
+        if shares is None:
+            return None
+        return tuple(sum(m) & ((1 << w) - 1) for m, w in zip(zip(*shares, strict=True), self._values, strict=True))
+
+    def shares(self, key: tuple[int, ...]) -> tuple[tuple[int, ...], ...] | None:
+        """Return what each processor has of the value of a key, or the value alone if that is of all; None without."""
+        value = ctypes.create_string_buffer(self._share * self._count)
         if self._bpf.bpf_map_lookup_elem(self.fd, self._pack_key(key), value):
             if (code := ctypes.get_errno()) == errno.ENOENT:
                 return None
             msg = f"the map cannot be read: {os.strerror(code)}"
             raise EbpfError(msg)
-        return self._unpack_value(value.raw)
+        rows = (self._value.unpack_from(value, at * self._share) for at in range(self._count))
+        return tuple(row[: len(self._values)] for row in rows)
 
     def __delitem__(self, key: tuple[int, ...]) -> None:
         """Remove a key; KeyError when it is not there."""
@@ -107,3 +115,12 @@ class Map:
             value = self.get(self._unpack_key(before))
             if value is not None:
                 yield self._unpack_key(before), value
+
+
+def possible_processors() -> int:
+    """Return of how many processors the kernel keeps values apart; `EbpfError` when it does not say."""
+    found: int = library().libbpf_num_possible_cpus()
+    if found < 1:
+        msg = f"the kernel does not tell how many processors are possible: {os.strerror(-found)}"
+        raise EbpfError(msg)
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import Factory, define, field
+from attrs import Factory, define, field, frozen
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
@@ -20,7 +20,7 @@ from bertha_ir.types import BOOL
 from bertha_ir.walk import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from bertha_ir.backends.ebpf.maps import Container
     from bertha_ir.backends.ebpf.rows import Row
@@ -37,6 +37,19 @@ class Verdicts:
     drop: str
     bounce: str
     helper: bool
+
+
+@frozen
+class Around:
+    """What is around a part of a block: the whole block, whether it is the first part, the C types and values of the
+    locals that come from those in front, and the lines that end it, if others follow, made of the C variables of its
+    locals.
+    """
+
+    whole: Block
+    first: bool
+    given: Mapping[str, tuple[str, str]]
+    ending: Callable[[Mapping[str, str]], list[str]] | None
 
 
 @define
@@ -60,6 +73,7 @@ class BlockPrinter:
     locals: dict[str, str] = Factory(dict)
     kinds: dict[str, str] = Factory(dict)
     used: frozenset[str] = frozenset()
+    bound: dict[str, str] = Factory(dict)
     rows: Rows = Factory(Rows)
 
     def __attrs_post_init__(self) -> None:
@@ -72,12 +86,14 @@ class BlockPrinter:
         """Print one line."""
         self.lines.append("\t" * self.depth + line)
 
-    def block(self, block: Block) -> list[str]:
-        """Return the lines of a block's function body."""
-        self.used = used(block.body)
-        self.mover = Mover(block, self.words, self.verdicts.drop)
+    def block(self, block: Block, around: Around) -> list[str]:
+        """Return the lines of the function body of a block, or of a part of one."""
+        self.used = used(around.whole.body)
+        self.mover = Mover(around.whole, self.words, self.verdicts.drop, exact=around.first)
         if moves(block):
             self.mover.declare()
+        for name, (kind, value) in around.given.items():
+            self._declare(name, kind, value)
         self._guard(block.guard)
         fixes = tuple(n for n in walk(block.body) if isinstance(n, s.FixChecksum))
         self.sums.optional |= {n.checksum for n in fixes if n.optional}
@@ -86,7 +102,8 @@ class BlockPrinter:
         self.body(block.body)
         if not (block.body and isinstance(block.body[-1], s.Drop | s.Bounce)):
             self.sums.apply_late()
-            self.say(f"return {self.verdicts.on};")
+            for line in [f"return {self.verdicts.on};"] if around.ending is None else around.ending(self.bound):
+                self.say(line)
         return without_unread(self.lines, self.kinds)
 
     def _guard(self, guard: e.Expr) -> None:
@@ -113,6 +130,7 @@ class BlockPrinter:
             self.sums.apply(own)
         self.sums.deltas = outer
         self.rows.outside(rows)
+        self.bound = dict(self.locals)
         self.locals.clear()
         self.locals.update(known)
         self.words.taken.clear()
@@ -179,10 +197,13 @@ class BlockPrinter:
             self._forget()
             self.say(f"{self.locals[name]} = {bare(text)};")
             return False
+        self._declare(name, kind, text)
+        return True
+
+    def _declare(self, name: str, kind: str, text: str) -> None:
         self.locals[name] = self.names.fresh(name)
         self.kinds[self.locals[name]] = kind
         self.say(f"{kind} {self.locals[name]} = {bare(text)};")
-        return True
 
     def _forget(self) -> None:
         """Forget what is known only as long as no field and no local gets another value."""

@@ -101,3 +101,14 @@ class CH329NotLowered(Code):
     Example: a hand-written device program with an `Element`.
     Fix: run the pass `lower`.
     """
+
+
+class CH330TooMuch(Code):
+    """an op that the kernel's verifier would not come to the end of.
+
+    What: one statement takes, by estimate, more than the million instructions that the verifier walks through, 8,192
+    branches on one way, or the 512 bytes of the stack; or a chain comes to more than 33 programs.
+    Why: a program that is too much is cut into parts that call one another, between statements; this would still be.
+    Example: `repeat 256 { repeat 256 { h = (h ^ m.ipv4.ttl as u16) * 7; } }`
+    Fix: repeat fewer times, or keep the op on a host.
+    """

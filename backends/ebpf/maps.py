@@ -140,8 +140,9 @@ _TYPES = {"hash": "HASH", "lru_hash": "LRU_HASH", "array": "ARRAY", "exact": "HA
 _APART = {"hash": "PERCPU_HASH", "lru_hash": "LRU_PERCPU_HASH", "array": "PERCPU_ARRAY"}
 
 
-def contents(program: DeviceProgram, containers: Mapping[str, Container]) -> str:
-    """Return what a loader must know, as JSON: the layout of every map, and the entries of those that start filled.
+def contents(program: DeviceProgram, containers: Mapping[str, Container], parts: str) -> str:
+    """Return what a loader must know, as JSON: the layout of every map, the entries of those that start filled, and
+    which others are to be pinned with them, by their names in C: that of the `parts` of a program, if it has some.
 
     Keys and values are lists of members; `member` is the bytes of each, in the machine's own order. The key of an
     `lpm` map is [prefix length, prefix]. `per_processor`: each possible processor has a value, in a multiple of 8
@@ -164,7 +165,8 @@ def contents(program: DeviceProgram, containers: Mapping[str, Container]) -> str
         for name, c in containers.items()
         if c.form == "map"
     ]
-    return json.dumps({"schema": 1, "maps": maps}, indent=2, sort_keys=True) + "\n"
+    held = [parts] if parts else []
+    return json.dumps({"schema": 1, "maps": maps, "held": held}, indent=2, sort_keys=True) + "\n"
 
 
 def _lpm(entry: Entry) -> tuple[int, int]:

@@ -52,11 +52,14 @@ def held(block: Block) -> frozenset[str]:
 
 @define
 class Mover:
-    """Prints the moves of one block. A frame that cannot be moved is dropped, by the verdict `drop`."""
+    """Prints the moves of one block. A frame that cannot be moved is dropped, by the verdict `drop`. `exact`: the
+    verifier knows where headers lie, as they were parsed here.
+    """
 
     block: Block
     words: Words
     drop: str
+    exact: bool = True
 
     @property
     def program(self) -> DeviceProgram:
@@ -127,7 +130,8 @@ class Mover:
         """
         start, last = self.words.offsets[behind], self.program.header(behind).size
         fronts = [at + last for at in starts(self.program, behind)]
-        if (words := _shared(fronts, abs(by))) is not None:
+        words = _shared(fronts, abs(by)) if self.exact else None
+        if words is not None:
             self.words.say(f"if (data + {start} + {last + abs(by)} > end)")
             self.words.say(f"\treturn {self.drop};")
             moved = [("data", at, WORDS[0]) for at in range(0, words, WORDS[0])]
@@ -154,6 +158,9 @@ class Mover:
             name, at = self.words.headers[other], self.words.offsets[other]
             if other in front:
                 self.words.say(f"{name} = data + {at};")
+                if not self.exact:
+                    self.words.say(f"if ({name} + {self.program.header(other).size} > end)")
+                    self.words.say(f"\treturn {self.drop};")
             elif other not in headers:
                 self.words.say(f"if ({at}) {{")
                 self.words.say(f"\t{at} {'+' if by > 0 else '-'}= {abs(by)};")

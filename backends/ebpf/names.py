@@ -18,9 +18,9 @@ KEYWORDS = frozenset([
 ])
 OWN = frozenset([
     "HIDE", "LICENSE", "NOT_TAKEN", "NULL", "SEC", "at", "at_offset", "change_16", "change_32", "count", "ctx",
-    "data", "difference", "end", "fill_1", "fill_2", "fill_4", "fill_8", "fix_checksum", "fix_optional_checksum",
-    "folded", "frame_size", "from", "length", "move_1", "move_2", "move_4", "move_8", "passed", "prefix", "present",
-    "rows", "to", "with", "word",
+    "data", "difference", "end", "fill_1", "fill_2", "fill_4", "fill_8", "first", "fix_checksum",
+    "fix_optional_checksum", "folded", "frame_size", "from", "kept", "length", "local", "move_1", "move_2",
+    "move_4", "move_8", "passed", "prefix", "present", "rows", "to", "with", "word",
 ])
 COMPILER = frozenset([
     "MAX_DPs", "barrier", "barrier_var", "container_of", "errno", "i386", "linux", "main", "offsetof", "unix",

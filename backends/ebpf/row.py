@@ -1,7 +1,7 @@
 """Programs in a row: each does a part, and hands what it passes to the next by a tail call.
 
-One program is better, as it parses once and its caller is called once: this is for what does not fit into one, and for
-measuring what that costs.
+One program is better, as it parses once and its caller is called once: this is for measuring what that is worth. A
+program that does not fit into one is cut by `split`.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from bertha_ir.backends.ebpf.source import Source
+from bertha_ir.backends.ebpf.split import LONGEST
 from bertha_ir.backends.names import mangle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bertha_ir.program import DeviceProgram
-
-LONGEST = 33  # MAX_TAIL_CALL_CNT, linux/bpf.h, and the one that is called first
 
 
 def emit_row(programs: Sequence[DeviceProgram]) -> dict[str, str]:

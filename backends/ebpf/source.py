@@ -6,18 +6,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 from attrs import define, field
 
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
-from bertha_ir.backends.ebpf.block import BlockPrinter, Verdicts
+from bertha_ir.backends.ebpf.block import Around, BlockPrinter, Verdicts
 from bertha_ir.backends.ebpf.bounds import Bounds
 from bertha_ir.backends.ebpf.comparisons import comparisons
+from bertha_ir.backends.ebpf.follow import Following
 from bertha_ir.backends.ebpf.maps import Container, container_of, contents, declaration, only_added_to
 from bertha_ir.backends.ebpf.moves import MOVES, held, moves
 from bertha_ir.backends.ebpf.names import CNames
+from bertha_ir.backends.ebpf.split import parts_of
 from bertha_ir.backends.ebpf.sums import CONTEXT
 from bertha_ir.backends.ebpf.words import literal, rest_of
 from bertha_ir.backends.names import comment
@@ -28,6 +31,7 @@ from bertha_ir.walk import walk
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bertha_ir.backends.ebpf.split import Part
     from bertha_ir.program import Block, DeviceProgram, ParseState, State, Table
 
 XDP = Verdicts("XDP_PASS", "XDP_DROP", "XDP_TX", helper=False)
@@ -121,7 +125,9 @@ class Source:
     headers: dict[str, str] = field(init=False)
     offsets: dict[str, str] = field(init=False)
     rests: dict[str, str] = field(init=False)
-    functions: dict[str, str] = field(init=False)
+    parts: dict[str, tuple[Part, ...]] = field(init=False)
+    functions: dict[tuple[str, int], str] = field(init=False)
+    following: Following = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         program = self.program
@@ -131,10 +137,15 @@ class Source:
         self.containers = {i.name: container_of(i, self.names.fresh(i.name), apart=i.name in added) for i in items}
         self.headers = {h.name: self.names.fresh(h.name) for h in program.headers}
         self.offsets = {h.name: self.names.fresh(f"{h.name}_at") for h in program.headers}
-        fixed = not self.verdicts.helper and not self._moves
+        self.parts = parts_of(program, self.containers)
+        fixed = not (self.verdicts.helper or self._moves or any(map(self._is_split, program.blocks)))
         rests = {rest_of(n) for n in walk(program.blocks)} if fixed else frozenset()
         self.rests = {h.name: self.names.fresh(f"{h.name}_rest") for h in program.headers if h.name in rests}
-        self.functions = {b.name: self.names.fresh(f"take_{b.name}") for b in program.blocks}
+        numbers = [(name, n) for name, parts in self.parts.items() for n in range(len(parts))]
+        self.functions = {(b, n): self.names.fresh(f"take_{b}{f'_{n + 1}' if n else ''}") for b, n in numbers}
+        self.following = Following(
+            program, self.parts, self.names, self.headers, self.offsets, self.name, self.verdicts.drop
+        )
 
     @property
     def verdicts(self) -> Verdicts:
@@ -149,18 +160,21 @@ class Source:
     @property
     def maps(self) -> str:
         """See `maps.contents`."""
-        return contents(self.program, self.containers)
+        return contents(self.program, self.containers, self.following.array)
 
     @property
     def text(self) -> str:
         """The C file."""
-        blocks = [self._block(block) for block in self.program.blocks]
+        blocks = [self._part(block, n) for block in self.program.blocks for n in range(len(self.parts[block.name]))]
         called = {name for name in FUNCTIONS if any(re.search(rf"\b{name}\(", block) for block in blocks)}
         called |= {"folded"} if called & set(USES_FOLDED) else set()
         functions = [text for name, text in FUNCTIONS.items() if name in called]
         tables = [declaration(c) + "\n" for c in self.containers.values()]
         following = [FOLLOWING] * self.goes_on
-        return "\n".join([self._head(), PRELUDE, *tables, *following, *functions, *blocks, self._main()])
+        declared = [*tables, *self.following.declarations(self.context), *following]
+        later = [self._follower(block, n) for block, n in self.following.programs]
+        programs = [self._main(), *later, *self.following.linked()]
+        return "\n".join([self._head(), PRELUDE, *declared, *functions, *blocks, *programs])
 
     def _head(self) -> str:
         hook = "TC egress" if self.verdicts.helper else "XDP"
@@ -179,7 +193,7 @@ class Source:
         read = held(block)
         rests = Counter(header for header in map(rest_of, nodes) if header in self.rests)
         asked = set(Counter(n.header for n in nodes if isinstance(n, e.HeaderOffset)) - rests)
-        asked |= read if moves(block) else frozenset()
+        asked |= read if moves(block) or self._is_split(block) else frozenset()
         if self.verdicts.helper:
             asked |= {n.checksum.header for n in nodes if isinstance(n, s.FixChecksum) and n.part != "header"}
         names = [h.name for h in self.program.headers]
@@ -187,16 +201,47 @@ class Source:
         offsets = [(self.offsets[n], "__u32 ") for n in names if n in asked]
         return (*pointers, *offsets, *((self.rests[n], "__u64 ") for n in names if n in rests))
 
-    def _block(self, block: Block) -> str:
-        given = self._given(block)
+    def _is_split(self, block: Block) -> bool:
+        return len(self.parts[block.name]) > 1
+
+    def _part(self, block: Block, number: int) -> str:
+        """Return the function of a part of a block."""
+        given, part = self._given(block), self.parts[block.name][number]
         printer = BlockPrinter(
             self.program, self.containers, self.names, self.verdicts, self.headers, self.offsets, self.rests
         )  # fmt: skip
-        lines = printer.block(block)
+        ending = None
+        if part.after:
+            known = frozenset(name for name, _ in given)
+            ending = partial(self.following.left, block.name, number, known=known)
+        lines = printer.block(part.block, Around(block, not number, self.following.taken(part), ending))
         parameters = [f"{self.context} *{CONTEXT}", "__u32 frame_size", *(kind + name for name, kind in given)]
-        ops = comment(", ".join(block.ops))
-        head = f"/* {comment(block.name)}: {ops} */\nstatic __always_inline int {self.functions[block.name]}("
+        parameters += [f"struct {self.following.kept}_value *kept"] * bool(number)
+        ops = comment(", ".join(block.ops)) + (f", part {number + 1}" if self._is_split(block) else "")
+        head = f"/* {comment(block.name)}: {ops} */\nstatic __always_inline int {self.functions[block.name, number]}("
         return head + _wrapped(parameters) + ")\n{\n" + "\n".join(lines) + "\n}\n"
+
+    def _follower(self, name: str, number: int) -> str:
+        """Return the program that runs a part behind the first."""
+        block = next(block for block in self.program.blocks if block.name == name)
+        given = [name for name, _ in self._given(block)]
+        places = self.following.places(self.parts[name][number], frozenset(given))
+        taken = f"{self.functions[name, number]}({_wrapped([CONTEXT, 'frame_size', *given, 'kept'])})"
+        lines = [
+            *self._entry(),
+            *(f"\t{line}" for line in (*self.following.found(), *places)),
+            f"\tint verdict = {taken};\n",
+            *self._handed_on("\t"),
+            "\treturn verdict;",
+        ]
+        section = "tc" if self.verdicts.helper else "xdp"
+        head = f'SEC("{section}")\nint {self.following.programs[name, number]}({self.context} *{CONTEXT})\n{{'
+        return "\n".join([head, *lines, "}", ""])
+
+    def _handed_on(self, tab: str) -> list[str]:
+        """Return the lines that hand what passes to the next program of a row."""
+        call = [f"{tab}if (verdict == {self.verdicts.on})", f"{tab}\tbpf_tail_call({CONTEXT}, &{NEXT}, 0);"]
+        return call if self.goes_on else []
 
     def _main(self) -> str:
         """Return the program: it parses as deep as it goes, then offers the frame to the blocks in turn."""
@@ -273,10 +318,8 @@ class Source:
         for block in self.program.blocks:
             if set(block.needs) <= parsed:
                 given = _wrapped([CONTEXT, "frame_size", *(name for name, _ in self._given(block))])
-                lines.append(f"{tab}verdict = {self.functions[block.name]}({given});")
-                if self.goes_on:
-                    lines.append(f"{tab}if (verdict == {self.verdicts.on})")
-                    lines.append(f"{tab}\tbpf_tail_call({CONTEXT}, &{NEXT}, 0);")
+                lines.append(f"{tab}verdict = {self.functions[block.name, 0]}({given});")
+                lines += self._handed_on(tab)
                 lines.append(f"{tab}if (verdict != NOT_TAKEN)")
                 lines.append(f"{tab}\treturn verdict;")
         return [*lines, f"{tab}return {'passed' if self._moves else self.verdicts.on};"]

@@ -9,8 +9,10 @@ from attrs import define, field
 from bertha_ir import expr as e
 from bertha_ir import stmt as s
 from bertha_ir.backends.ebpf import codes
-from bertha_ir.backends.ebpf.maps import ROWS
+from bertha_ir.backends.ebpf.extent import extent_of, ways_to
+from bertha_ir.backends.ebpf.maps import ROWS, container_of
 from bertha_ir.backends.ebpf.moves import ROOM
+from bertha_ir.backends.ebpf.split import LONGEST, parts_of
 from bertha_ir.backends.ebpf.words import REGISTER, is_word
 from bertha_ir.backends.printing import place_of
 from bertha_ir.backends.reach import Reach
@@ -53,6 +55,8 @@ def validate(program: DeviceProgram) -> tuple[Diagnostic, ...]:
         check.needs(block)
         check.moves(block)
         check.body((block.guard, block.body))
+    if not check.found.found:
+        check.extent()
     return tuple(check.found.found)
 
 
@@ -115,6 +119,22 @@ class _Check:
             else:
                 continue
             self.report(codes.CH323HeaderMoved, message, span)
+
+    def extent(self) -> None:
+        """Check what no cut makes fit the verifier's limits."""
+        items: tuple[Table | State, ...] = (*self.program.tables, *self.program.states)
+        containers = {item.name: container_of(item, item.name) for item in items}
+        blocks = {block.name: block for block in self.program.blocks}
+        for name, parts in parts_of(self.program, containers).items():
+            for number, part in enumerate(parts, 1):
+                body = part.block.body
+                why = extent_of(body, containers, ways_to(self.program, blocks[name])).exceeded()
+                if number > LONGEST:
+                    why = f"the chain comes to {len(parts)} programs, and {LONGEST} may call one another"
+                if why:
+                    span = next((span for _, span in spanned(body, None) if span), None)
+                    self.report(codes.CH330TooMuch, f"this is too much for the kernel's verifier: {why}", span)
+                    break
 
     def body(self, tree: object) -> None:
         """Check a tree; nodes without a span of their own are reported at the one around them."""

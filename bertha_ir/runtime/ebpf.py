@@ -22,6 +22,7 @@ from bertha_ir.runtime.links import attach
 from bertha_ir.runtime.maps import Map
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from bertha_ir.runtime.links import Hook, XdpMode
@@ -71,7 +72,8 @@ def build(source: Path, folder: Path, *options: str) -> Path:
 
 
 class Object:
-    """A loaded object file: its one program and its maps. Filled from `NAME.maps.json` beside the source, if given.
+    """A loaded object file: its program, maybe in several parts, and its maps. Filled from `NAME.maps.json` beside the
+    source, if given.
 
     Use as a context manager; leaving it closes links, maps and program.
     """
@@ -161,10 +163,21 @@ class Object:
         return VERDICTS[self.hook].get(number, f"unknown verdict {number}"), data
 
     def instructions(self) -> tuple[int, int]:
-        """Return how many instructions the kernel holds, and how many its verifier walked through."""
+        """Return how many instructions the kernel holds, and how many its verifier walked through; of a program in
+        parts, those of all of them, and of the part that it walked through the most of.
+        """
+        sizes = [self._size(ctypes.c_int(self._bpf.bpf_program__fd(ctypes.c_void_p(p)))) for p in self._programs()]
+        return sum(held for held, _ in sizes), max(verified for _, verified in sizes)
+
+    def _programs(self) -> Iterator[int]:
+        program = None
+        while program := self._bpf.bpf_object__next_program(ctypes.c_void_p(self._object), ctypes.c_void_p(program)):
+            yield program
+
+    def _size(self, program: ctypes.c_int) -> tuple[int, int]:
         info = ctypes.create_string_buffer(_INFO_SIZE)
         length = ctypes.c_uint32(_INFO_SIZE)
-        if self._bpf.bpf_obj_get_info_by_fd(self.fd, info, ctypes.byref(length)):
+        if self._bpf.bpf_obj_get_info_by_fd(program, info, ctypes.byref(length)):
             msg = f"the kernel does not tell of the program: {reason()}"
             raise EbpfError(msg)
         (translated,) = struct.unpack_from("I", info.raw, _XLATED_AT)

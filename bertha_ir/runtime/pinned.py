@@ -1,7 +1,8 @@
 """eBPF programs that stay when their loader ends: pinned in the BPF file system, attached by links that are pinned too.
 
 A program's place is `/sys/fs/bpf/bertha/PLAN/DEVICE/PROGRAM`, with `program`, its maps as `map_NAME`, and for every
-interface that it is attached to `link_INDEX`. It appears there whole: it is made beside, as `PROGRAM~`, and renamed. A
+interface that it is attached to `link_INDEX`; `held_NAME` is the map by which the parts of a program call one another,
+which the kernel empties when nobody holds it. It appears there whole: it is made beside, as `PROGRAM~`, and renamed. A
 loader that was killed leaves a `~` that the next one removes. Nothing outside of a plan's own folder is ever touched.
 """
 
@@ -165,6 +166,8 @@ class Pins:
                 pin(loaded.fd, made / "program")
                 for row in _described(artifact, program):
                     pin(loaded.maps[row["name"]].fd, made / f"map_{row['map']}")
+                for name in _contents(artifact, program).get("held", ()):
+                    pin(loaded.map(name), made / f"held_{name}")
         made.rename(home)
 
 
@@ -235,9 +238,14 @@ def _copied(artifact: Artifact, program: Program, ending: str, folder: Path) -> 
 
 
 def _described(artifact: Artifact, program: Program) -> list[dict[str, Any]]:
-    path = next(f for f in program.files if f.endswith(".maps.json"))
-    rows: list[dict[str, Any]] = json.loads(artifact.read(path))["maps"]
+    rows: list[dict[str, Any]] = _contents(artifact, program)["maps"]
     return rows
+
+
+def _contents(artifact: Artifact, program: Program) -> dict[str, Any]:
+    path = next(f for f in program.files if f.endswith(".maps.json"))
+    contents: dict[str, Any] = json.loads(artifact.read(path))
+    return contents
 
 
 def _remove(folder: Path) -> None:

@@ -79,6 +79,16 @@ def compiled(folder: Path, port: int = 7000) -> Path:
     return out
 
 
+def in_parts(folder: Path) -> Path:
+    """An artifact whose program for requests is too much for one."""
+    source, out = folder / "many.chunnel", folder / "many"
+    fields = ("Reading.kind", "Reading.device", "ipv4.dscp", "ipv4.src", "ipv4.ttl", "Reading.value")
+    counts = " |> ".join(f"count(by = {fields[n % len(fields)]})" for n in range(60))
+    source.write_text(TEXT.replace("PORT", "7000").replace("count(by = Reading.kind)", counts))
+    write(api.artifact(api.build([source], pipeline="expand,canonicalize,undo,place,lower")), out)
+    return out
+
+
 def send(pair: Pair, source: str, count: int) -> int:
     """Send readings to the service; return how many arrived at a shard."""
     shards = [pair.server.socket(("10.0.0.1", port)) for port in (7001, 7002)]
@@ -100,6 +110,25 @@ def send(pair: Pair, source: str, count: int) -> int:
 
 def on_wire() -> str:
     return command("ip", "link", "show", "wire")
+
+
+def test_parts_of_a_program_stay_with_it(tmp_path, pins, pair, capsys):
+    """Nothing but the pins holds what they call one another by; the last of 60 counts has met what the first has."""
+    out = in_parts(tmp_path)
+    (contents,) = (json.loads(path.read_text()) for path in out.glob("ebpf/hub/*_ingress.maps.json"))
+    assert len(contents["held"]) == 1
+    assert main(["load", str(out), "--device", "hub", "--interface", "wire"]) == 0
+    assert send(pair, "10.0.0.9", 6) == 6
+    assert send(pair, "10.9.0.9", 2) == 0
+    capsys.readouterr()
+    assert main(["stats", str(out), "--json"]) == 0
+    states = json.loads(capsys.readouterr().out)["programs"][1]["states"]
+    counted = [sum(count for _, (count,) in rows) for name, rows in states.items() if name.endswith("_hits")]
+    assert counted == [6] * 60
+    assert main(["unload", str(out)]) == 0
+    assert pins.loaded() == ()
+    assert main(["doctor", str(out)]) == 0
+    assert "verified of 1,000,000" in capsys.readouterr().out
 
 
 def test_programs_stay_and_loading_again_changes_nothing(tmp_path, pins, pair, capsys):

@@ -8,6 +8,9 @@ from loading import compared, loaded, needs_kernel
 from packets import Traffic, datagram, patched
 
 from bertha_ir import stmt as s
+from bertha_ir.backends.ebpf import extent
+from bertha_ir.backends.ebpf.source import Source
+from bertha_ir.backends.ebpf.split import LONGEST
 from bertha_ir.walk import walk
 
 pytestmark = needs_kernel
@@ -95,6 +98,18 @@ def test_headers_are_moved_as_in_the_interpreter(name, tmp_path):
     seen = compared(program, about.frames(1, COUNT), tmp_path)
     assert seen[program.blocks[0].name, "pass"] + seen[program.blocks[0].name, "bounce"] > COUNT // 20
     assert seen[None, "pass"] > COUNT // 10
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_parts_move_headers_as_the_interpreter(name, tmp_path, monkeypatch):
+    """The same, of programs that are cut wherever they may be, as if hardly anything fitted the verifier's limits."""
+    monkeypatch.setattr(extent, "ROOM", 100)
+    program = at_xdp(STACKS[name])
+    (parts,) = Source(program).parts.values()
+    assert len(parts) <= LONGEST
+    assert len(parts) > 1 or len(program.blocks[0].body) == 1
+    about = Traffic(SERVICE, ((0x0A000001, 9001), (0x0A000002, 9002)), payload, CLIENT)
+    compared(program, about.frames(1, COUNT), tmp_path)
 
 
 @pytest.mark.parametrize("tags", [b"", TAG])

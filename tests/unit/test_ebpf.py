@@ -198,6 +198,36 @@ def test_headers_are_moved_where_a_kernel_can(body, hook, expected):
     assert messages == [f"a kernel program {text}" for text in expected]
 
 
+STEP = s.Assign(e.Local("x", U32), e.Binary("*", e.Local("x", U32), WORD))
+ODD = e.Binary("==", e.Local("x", U32), ZERO)
+ADD = s.Store("m", (WORD, ZERO), "add", (e.Const(1, U64),), HERE)
+MANY = State("m", (U32, U32), (U64,), 4)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ((s.Repeat(256, (s.Repeat(256, (STEP,) * 4),), HERE),), "2,884,608 instructions would be walked through, more"),
+        ((s.Repeat(64, (s.Repeat(200, (s.If(ODD, (STEP,)),)),), HERE),), "12,800 branches lie on one way through it"),
+        ((s.If(ODD, (ADD,) * 80, (), HERE),), "its keys and values take 1,280 bytes, and the stack has 512"),
+        ((s.Repeat(200, (s.Repeat(200, (STEP,)),), HERE),) * 33, "the chain comes to 34 programs, and 33 may call one"),
+        ((s.Repeat(200, (s.Repeat(200, (STEP,)),), HERE),) * 32, None),
+        ((s.Repeat(256, (s.Repeat(100, (STEP,) * 2),), HERE),), None),
+        ((ADD,) * 700, None),
+    ],
+    ids=["instructions", "branches", "stack", "parts", "as many as there may be", "near", "cut"],
+)
+def test_what_no_cut_makes_fit_is_refused_where_it_stands(body, expected):
+    """A statement that alone is beyond a limit, and the 34th part; what fits, or does when it is cut, is not."""
+    diagnostics = EbpfBackend().validate(Unit(running(s.Let("x", ZERO), *body, states=(MANY,))))
+    if expected is None:
+        assert diagnostics == ()
+        return
+    (one,) = diagnostics
+    assert (one.code.number(), one.span) == ("CH330", HERE)
+    assert expected in one.message
+
+
 def test_programs_of_processes_are_refused():
     """XDP and TC see frames: a program on datagrams is refused whole."""
     assert found(evolve(kv_process(), span=at("stack kv"))) == ["CH320 stack kv"]

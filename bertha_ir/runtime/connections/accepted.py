@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from bertha_ir.runtime.connections.codec import Codec
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from bertha_ir.runtime.connections.server import Server
     from bertha_ir.runtime.negotiation.keys import Session
     from bertha_ir.runtime.udp import Address, Endpoint
+
+log = logging.getLogger(__name__)
 
 
 class Accepted(Connection):
@@ -49,6 +52,11 @@ class Accepted(Connection):
         return self._running.get(epoch)
 
     @property
+    def fields(self) -> dict[str, str]:
+        """What log records say of the connection."""
+        return {**super().fields, "client": f"{self.client[0]}:{self.client[1]}"}
+
+    @property
     def is_ready(self) -> bool:
         """Whether the client has said that it is ready, or the connection has ended."""
         return self._may_send.is_set()
@@ -73,6 +81,8 @@ class Accepted(Connection):
             lane.owned.callback(self._server.forget, client)
         self._running[epoch] = running
         lane.owned.callback(self._running.pop, epoch, None)
+        self._server.tally.begin(lane)
+        lane.owned.callback(self._server.tally.end, lane)
         lane.owned.push_async_callback(self._server.unused)
         return lane
 
@@ -123,6 +133,8 @@ class Accepted(Connection):
             if not why:
                 self.client = sender
                 self.enter(self.opened(epoch, self._next, sender))
+                self._server.counts["moves"] += 1
+                log.info("a connection goes on with another plan", extra=self.fields)
             self.take(Done(Move.KIND, epoch))
         if epoch <= self.epoch:
             self.tell(Done(Moved.KIND, epoch))

@@ -95,6 +95,7 @@ class Answering:
             self._server.counts["refused"] += 1
             self._say(envelope, chosen, sender)
             return
+        self._server.counts["answered"] += 1
         given, at = self._tickets.given(chosen.way.id), self._server.at
         answer = Answer(chosen.way.id, os.urandom(16), at, chosen.text[:300], given, SECONDS)
         body = inner(name, answer)
@@ -124,7 +125,7 @@ class Answering:
                 return await self._server.running(way)
             except WayError as error:
                 why = f"{way.name} cannot be started: {error}"
-                log.warning("%s", why)
+                log.warning("%s", why, extra={"plan": way.id.hex()})
         return Refusal("start" if allowed else "policy", why[:300])
 
     def _preferred(self) -> list[Way]:

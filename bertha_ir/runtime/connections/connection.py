@@ -62,6 +62,12 @@ class Connection:
         return self.lane.way
 
     @property
+    def fields(self) -> dict[str, str]:
+        """What log records say of the connection, besides their message."""
+        plan = {"plan": self.way.id.hex()} if hasattr(self, "lane") else {}
+        return {"connection": self.name.hex(), **plan}
+
+    @property
     def record(self) -> type:
         """The type of what `send` takes: a message of the stack, or bytes."""
         return self.lane.codec.record
@@ -103,7 +109,7 @@ class Connection:
             try:
                 await self.request(Close(), patience=Patience(whole=min(BRIEF, self._patience.whole)))
             except TimeoutError:
-                log.debug("nobody confirmed that connection %s ends", self.name.hex())
+                log.debug("nobody confirmed that a connection ends", extra=self.fields)
         await self._clear()
 
     async def __aenter__(self) -> Self:
@@ -170,6 +176,7 @@ class Connection:
             return
         if len(self._inbox) >= INBOX:
             self.counts["overflow"] += 1
+            lane.counts["overflow"] += 1
             return
         records, back = lane.arrived(data)
         for record in records:
@@ -199,6 +206,7 @@ class Connection:
     def expect(self, lane: Lane) -> None:
         """Take what comes on a new lane."""
         self._lanes[lane.epoch] = lane
+        lane.fields = {**self.fields, "plan": lane.way.id.hex()}
 
     async def forsake(self, epoch: int) -> None:
         """Take nothing more on a lane that was expected."""
@@ -264,6 +272,7 @@ class Connection:
 
     def _finish(self, why: str) -> None:
         self._ended = why
+        log.info("a connection ended: %s", why, extra=self.fields)
         self._may_send.set()
         self._has_room.set()
         self._woken(len(self._waiting))

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from bertha_ir.runtime.connections.codec import Codec
     from bertha_ir.runtime.connections.ways import Way
@@ -21,8 +21,9 @@ class Lane:
     """One end of a plan's messages. What goes out is given to `transmit`, and `drained` waits until there is room for
     more, where that can be known; `owned` is what ends with the lane.
 
-    `counts`: records `sent` and `received`, `dropped` by a chunnel when they were sent, `failed` in a program. `used`:
-    when anything last came or went, by the loop's clock.
+    `counts`: records `sent` and `received`, `dropped` by a chunnel when they were sent; messages that `failed` in a
+    program, and `overflow`, that were not taken. `used`: when anything last came or went, by the loop's clock.
+    `fields`: what log records say of it, besides their message.
     """
 
     def __init__(self, epoch: int, way: Way, codec: Codec, transmit: Callable[[bytes], None]) -> None:
@@ -30,6 +31,7 @@ class Lane:
         self.drained: Callable[[], Awaitable[None]] | None = None
         self.owned = AsyncExitStack()
         self.counts: Counter[str] = Counter()
+        self.fields: Mapping[str, str] = {}
         self._loop = asyncio.get_running_loop()
         self.used = self._loop.time()
         self._timers: list[asyncio.TimerHandle] = []
@@ -83,7 +85,8 @@ class Lane:
     def _failed(self, data: bytes, error: Exception) -> None:
         self.counts["failed"] += 1
         if self.counts["failed"] == 1:  # once: whoever can cause it must not fill the log
-            log.error("a program failed on a message of %d bytes, which is dropped", len(data), exc_info=error)
+            what = "a program failed on a message of %d bytes, which is dropped"
+            log.error(what, len(data), exc_info=error, extra=self.fields)
 
     def _tick(self, place: int, seconds: float, tick: Callable[[], list[bytes]]) -> None:
         self._transmitted(tick())

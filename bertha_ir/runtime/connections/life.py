@@ -55,8 +55,9 @@ class Host:
 @dataclass
 class Running:
     """A plan that was started. `run`: what is done on the path, where that is in this process; `movable`: the program
-    that clients may run in its place, with its `tables`; `offloads`: those that were started. `lost` is set when a
-    claim of it ended, and what it was for must no longer be used.
+    that clients may run in its place, with its `tables`; `offloads`: those that were started; `claims`: programs on
+    other devices of which a slot is claimed. `lost` is set when a claim of it ended, and what it was for must no longer
+    be used.
     """
 
     way: Way
@@ -67,6 +68,7 @@ class Running:
     tables: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
     in_kernel: bool = False
     offloads: set[str] = field(default_factory=set)
+    claims: list[Program] = field(default_factory=list)
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     _ending: AsyncExitStack = field(default_factory=AsyncExitStack)
 
@@ -167,6 +169,8 @@ async def _claimed(program: Program, host: Host, running: Running, ending: Async
         raise RegistryError(msg)
     keeping = asyncio.create_task(_kept(registry, held, running))
     ending.push_async_callback(_given_back, registry, held, keeping)
+    running.claims.append(program)
+    ending.callback(running.claims.remove, program)
 
 
 async def _kept(registry: Registry, held: Held, running: Running) -> None:

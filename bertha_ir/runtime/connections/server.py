@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Self
 
@@ -14,6 +15,7 @@ from bertha_ir.runtime.connections.giving import Giving
 from bertha_ir.runtime.connections.life import Host, WayError, start
 from bertha_ir.runtime.connections.link import Link
 from bertha_ir.runtime.connections.pipe import PREAMBLE, proof
+from bertha_ir.runtime.connections.tally import Tally
 from bertha_ir.runtime.connections.tickets import Early
 from bertha_ir.runtime.connections.ways import ways
 from bertha_ir.runtime.negotiation.patience import Patience
@@ -67,7 +69,9 @@ async def serve(  # noqa: PLR0913  (all but two have defaults and are given by n
 
 
 class Server:
-    """A service. `async for connection in server` takes connections; `counts` says what became of offers."""
+    """A service. `async for connection in server` takes connections; `counts` says what became of offers, `tally` what
+    became of messages; `since` is when it began, by the host's clock.
+    """
 
     def __init__(
         self,
@@ -83,6 +87,7 @@ class Server:
         self.policy: Policy = lambda plans: plans
         self.push = False
         self.counts: Counter[str] = Counter()
+        self.tally, self.since = Tally(), time.monotonic()
         self.connections: dict[bytes, Accepted] = {}
         self._giving = Giving(known[0].artifact, known[0].stack.name, self.secrets)
         self._answering, self.early = Answering(self), Early()
@@ -103,6 +108,12 @@ class Server:
         except BaseException:
             await self.doors.close()
             raise
+
+    @property
+    def started(self) -> tuple[Running, ...]:
+        """The plans that are started, in the order in which they were."""
+        done = (t for t in self._started.values() if t.done() and not t.cancelled() and t.exception() is None)
+        return tuple(task.result() for task in done)
 
     @property
     def address(self) -> Address:
@@ -174,6 +185,7 @@ class Server:
     def accept(self, connection: Accepted) -> None:
         """Give the application a connection whose client is ready."""
         self.counts["connections"] += 1
+        log.info("a connection began", extra=connection.fields)
         self._accepted.put_nowait(connection)
         if self.push:
             connection.start_task(self._pushed(connection))
@@ -206,8 +218,9 @@ class Server:
         push = Push(self._pushes, running.movable, tables)
         try:
             await connection.request(push, push.number)
+            self.counts["pushes"] += 1
         except TimeoutError:
-            log.info("client %s:%d does not do itself what could be left to it", *connection.client)
+            log.info("a client does not do itself what could be left to it", extra=connection.fields)
 
     def _real(self, rows: Rows) -> Rows:
         """Return rows of a table with the endpoints in them where they really are."""

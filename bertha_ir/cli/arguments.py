@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bertha_ir import __version__
-from bertha_ir.cli import deploying
+from bertha_ir.cli import deploying, running
 from bertha_ir.cli.grammar import STATUS, Parser, command, folder, positive
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def make_parser() -> Parser:
     for add in (
         _check, _compile, _verify, _plan, _schedule, _ir, _explain, _effects, _prove, _laws, _passes, _targets,
         _cost_models, _calibrate, deploying.load, deploying.unload, deploying.stats, deploying.table, deploying.doctor,
-        deploying.registry,
+        deploying.registry, running.run, running.status,
     ):  # fmt: skip
         add(commands)
     return parser

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 EXTRAS = {
-    "cryptography": "codecs", "zstandard": "codecs", "finsy": "p4", "grpc": "p4", "ortools": "search",
-    "cvc5": "second",
+    "cryptography": "codecs", "zstandard": "codecs", "cbor2": "runtime", "finsy": "p4", "grpc": "p4",
+    "ortools": "search", "cvc5": "second",
 }  # fmt: skip
 """Libraries that are no requirement, by the extra that installs them."""
 
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(parsed: argparse.Namespace) -> int:
     try:
-        code: int = import_module(f"bertha_ir.cli.{parsed.command.replace('-', '_')}").run(parsed)
+        code: int = import_module(f"bertha_ir.cli.{parsed.module}").run(parsed)
     except stream.OutputError:
         raise
     except status.UsageError as error:

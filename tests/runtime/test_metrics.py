@@ -6,11 +6,13 @@ import http.client
 import pytest
 from connecting import LOOPBACK, asked, connect, serving, stores
 from exposition import Malformed, parse
+from project import ROOT
 
 from bertha_ir.runtime.described import described
 from bertha_ir.runtime.metrics import CONTENT, rendered
 from bertha_ir.runtime.responder import respond
 
+LABELS = {"outcome", "why", "verdict", "what"}
 PLAN = {"plan": "aa", "connections": 2, "kernel": ["p"], "elsewhere": [], "counts": {"sent": 3, "overflow": 1}}
 SERVER = {
     "stack": "kv", "negotiate": "127.0.0.1:1", "seconds": 1.25, "plans": [PLAN],
@@ -142,3 +144,12 @@ def test_what_is_no_request_ends_at_once_or_in_time(sent, monkeypatch):
     got, after = responding(ask)
     assert got == b"" or got.startswith(b"HTTP/1.0 400 ")
     assert after[0] == 200
+
+
+def test_the_documents_name_every_metric():
+    """In docs/runtime.md, with the values of labels."""
+    text = (ROOT / "docs" / "runtime.md").read_text()
+    found = parse(rendered([SERVER]))
+    values = {v for family in found.values() for key in family.samples for k, v in key if k in LABELS}
+    assert {"answered", "forged", "bounce", "overflow"} <= values
+    assert not [name for name in (*found, *values, *LABELS) if f"`{name}`" not in text]

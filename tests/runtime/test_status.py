@@ -8,10 +8,11 @@ import stat
 
 import pytest
 from connecting import LOOPBACK, asked, built, connect, mapped, serving, stores, until
+from project import ROOT
 
 from bertha_ir.runtime import presence
 from bertha_ir.runtime.connections.life import Host
-from bertha_ir.runtime.described import described, fits
+from bertha_ir.runtime.described import SHAPE, described, fits
 from bertha_ir.runtime.presence import Presence, PresenceError, servers
 from bertha_ir.runtime.registry.base import Offer
 from bertha_ir.runtime.registry.sqlite import SqliteRegistry
@@ -225,3 +226,16 @@ def test_log_records_have_fields(note, caplog):
     found = [r for r in caplog.records if getattr(r, "client", None) == at]
     assert [r.getMessage() for r in found] == ["a connection began", "a connection ended: the other end closed it"]
     assert {(r.connection, r.plan) for r in found} == {(client.name.hex(), client.way.id.hex())}
+
+
+def test_the_documents_name_what_is_said():
+    """Every key that a server says of itself is in docs/json.md."""
+    text = (ROOT / "docs" / "json.md").read_text()
+
+    def keys(shape):
+        if isinstance(shape, dict):
+            return {k for k in shape if k is not str}.union(*map(keys, shape.values()))
+        return keys(shape[0]) if isinstance(shape, list) else set()
+
+    assert keys(SHAPE) >= {"stack", "elsewhere", "epoch"}
+    assert not [key for key in keys(SHAPE) if f"`{key}`" not in text]

@@ -98,7 +98,7 @@ def test_version_and_help_answer_on_standard_output() -> None:
     """`--version` prints one line, and every command's help has examples and the exit statuses."""
     assert bertha("--version").stdout == f"bertha {__version__}\n"
     commands = "check compile plan ir explain effects passes targets load unload stats prove schedule calibrate"
-    for command in commands.split():
+    for command in (*commands.split(), "run", "status"):
         examples = [line for line in bertha(command, "--help").stdout.splitlines() if line.startswith("  bertha ")]
         assert examples
         for example in examples:

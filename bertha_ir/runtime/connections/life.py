@@ -94,6 +94,7 @@ async def start(way: Way, role: Role, host: Host) -> Running:
         if standby is not None:
             _stood_by(running, standby, here=standby.active or missing is not None)
         running.text = _said(way, running, missing)
+        log.info("a plan is started: %s", running.text, extra={"plan": way.id.hex()})
         running._ending = ending.pop_all()  # noqa: SLF001  (its own module's)
     return running
 

@@ -142,7 +142,7 @@ def _folders(paths: list[Path], ending: ExitStack) -> list[Path]:
         return paths
     from bertha_ir import api, artifact  # noqa: PLC0415  (with an artifact, nothing of the compiler is needed)
 
-    out = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="bertha-")), "artifact")
+    out = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="bertha-run-")), "artifact")
     artifact.write(api.artifact(api.build(files)), out)
     at = paths.index(files[0])
     return [*(p for p in paths[:at]), out, *(p for p in paths[at:] if p not in files)]

@@ -177,7 +177,16 @@ def _path(folder: int, name: str) -> str:
 
 
 def _sockets(folder: int) -> list[str]:
-    return [name for name in os.listdir(folder) if name.endswith(SUFFIX) and not name.startswith(".")]
+    """Return the names of sockets in a folder; no links, which could lead elsewhere, and nothing else that is there."""
+    with os.scandir(folder) as entries:
+        return [e.name for e in entries if e.name.endswith(SUFFIX) and not e.name.startswith(".") and _is_socket(e)]
+
+
+def _is_socket(entry: os.DirEntry[str]) -> bool:
+    try:
+        return stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode)
+    except OSError:  # it is gone
+        return False
 
 
 def _swept(folder: int) -> None:

@@ -152,7 +152,7 @@ def test_servers_are_found_until_they_end(note, place):
 
 
 def test_what_a_killed_server_leaves_is_removed(place):
-    """By whoever looks next, and by the next server; sockets of others that live stay."""
+    """By whoever looks next, and by the next server; sockets of others that live stay, and what is no socket."""
     place.mkdir(mode=0o700)
     folder = os.open(place, os.O_RDONLY)
     live = presence._listening(folder, "live.sock")
@@ -163,6 +163,10 @@ def test_what_a_killed_server_leaves_is_removed(place):
         assert [p.name for p in place.iterdir()] == ["live.sock"]
     assert [*servers()] == []
     assert [*place.iterdir()] == []
+    (place / "file.sock").touch()
+    (place / "link.sock").symlink_to(place / "file.sock")
+    assert [*servers()] == []
+    assert sorted(p.name for p in place.iterdir()) == ["file.sock", "link.sock"]
     os.close(folder)
 
 

@@ -4,29 +4,17 @@ import json
 import os
 import pty
 import signal
-import subprocess
 import sys
-import time
 import urllib.request
-from contextlib import ExitStack
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from connecting import EXAMPLE, HOSTS, PORTS, SECRETS, built, shard_of, stores
+from connecting import HOSTS, SECRETS, shard_of
 from exposition import parse
-from project import ROOT
+from running import DEADLINE, ENCRYPTED, alive, lines, request, stopped, until
 
 from bertha_ir.runtime.registry.base import Offer
 from bertha_ir.runtime.registry.sqlite import SqliteRegistry
 
-START = "import sys; from bertha_ir.cli.main import main; sys.exit(main())"
-ENCRYPTED = """message Note { id: u32; text: bytes; }
-stack app(client, server) {
-  request: serialize(Note) |> http2 |> encrypt(secret("session")) |> tcp(4243);
-  response: serialize(Note) |> http2 |> encrypt(secret("session")) |> tcp;
-  require confidential;
-}"""
 ANSWER = """
 import json, os, sys
 open(os.environ["PIDS"] + "/" + str(os.getpid()), "w").close()
@@ -38,80 +26,10 @@ for number, text in enumerate(sys.stdin, 1):
     value = f"{asked['value'].upper()} {number} {os.environ['BERTHA_CLIENT']}"
     print(json.dumps({"request": asked["request"], "shard": 0, "status": 0, "value": value}), flush=True)
 """
-DEADLINE = 20
-
-
-def request(number, key=0, value="v", op=1):
-    return {"request": number, "client": 7, "op": op, "flags": 0, "key": key, "value": value}
-
-
-def lines(records):
-    return "".join(f"{json.dumps(record)}\n" for record in records)
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    """Artifacts of the key-value store, sharded in the process or in the switch, and of a stack with a secret."""
-    folder = tmp_path_factory.mktemp("artifacts")
-    secret = built(folder / "secret", ENCRYPTED)
-    return SimpleNamespace(**stores(folder, process="h1", switch="tor"), secret=secret)
 
 
 @pytest.fixture
-def bertha(tmp_path):
-    """Start the command; what is left of it ends with the test. Its sockets and temporary files are the test's own."""
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    env = {**os.environ, "BERTHA_RUNTIME_DIR": str(tmp_path / "sockets"), "TMPDIR": str(temporary)}
-    with ExitStack() as ending:
-
-        def started(*words, **options):
-            pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-            options["env"] = {**env, **options.get("env", {})}
-            command = [sys.executable, "-c", START, *map(str, words)]
-            process = ending.enter_context(subprocess.Popen(command, text=True, **{**pipes, **options}))
-            ending.callback(process.kill)
-            return process
-
-        yield started
-
-
-@pytest.fixture
-def ended(bertha):
-    """Run the command to its end; return its status, answer and complaint, which is never a trace."""
-
-    def run(*words, given="", **options):
-        process = bertha(*words, **options)
-        out, err = process.communicate(given, timeout=DEADLINE)
-        assert "Traceback" not in err
-        return process.returncode, out, err
-
-    return run
-
-
-def served(process):
-    """Return what a server that was told --json says of itself."""
-    said = process.stdout.readline()
-    assert said, process.stderr.read()
-    return json.loads(said)
-
-
-@pytest.fixture
-def serve(bertha):
-    """Start a server on loopback; return the process, and what it says of itself."""
-
-    def started(*words, stack="kv", ports=PORTS[1:], **options):
-        mapped = [w for port in ports for w in ("--map", f"10.0.0.1:{port}=127.0.0.1:0")]
-        paths = [word for word in words if isinstance(word, Path)]
-        common = (stack, "--as", "server", "--json", "--listen", "127.0.0.1:0", *mapped)
-        process = bertha("run", *paths, *common, *words[len(paths) :], **options)
-        return process, served(process)
-
-    return started
-
-
-@pytest.fixture
-def answering(serve, folders, tmp_path):
+def answering(serve, run_folders, tmp_path):
     """Start a server of the key-value store that answers by a command; return that, and the folder of commands' ids."""
     (tmp_path / "answer.py").write_text(ANSWER)
     pids = tmp_path / "pids"
@@ -119,42 +37,18 @@ def answering(serve, folders, tmp_path):
 
     def started(*words):
         command = ("--", sys.executable, str(tmp_path / "answer.py"))
-        return *serve(folders.process, *words, *command, env={"PIDS": str(pids)}), pids
+        return *serve(run_folders.process, *words, *command, env={"PIDS": str(pids)}), pids
 
     return started
 
 
-def stopped(process, number=signal.SIGTERM):
-    """Stop a process; return its status, and what else it had said."""
-    process.send_signal(number)
-    out, err = process.communicate(timeout=DEADLINE)
-    assert "Traceback" not in err
-    return process.returncode, out, err
-
-
-def until(condition):
-    """Wait until a condition holds."""
-    end = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
-def alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def test_both_ends_from_the_shell(serve, ended, folders):
+def test_both_ends_from_the_shell(serve, ended, run_folders):
     """A hundred requests of several shards, each answered once with its own value, bytes that are no text as well."""
-    process, server = serve(folders.process, "--echo")
+    process, server = serve(run_folders.process, "--echo")
     sent = [request(n, n * 7919, {"hex": f"ff{n:02x}"} if n % 2 else f"é{n}") for n in range(100)]
     assert len({shard_of(row["key"]) for row in sent}) == 3
     status, out, err = ended(
-        "run", folders.process, "kv", "--as", "client", "--negotiate", server["negotiate"], "--count", 100,
+        "run", run_folders.process, "kv", "--as", "client", "--negotiate", server["negotiate"], "--count", 100,
         given=lines(sent),
     )  # fmt: skip
     assert (status, err) == (0, "")
@@ -164,10 +58,10 @@ def test_both_ends_from_the_shell(serve, ended, folders):
     assert stopped(process) == (0, "", "")
 
 
-def test_a_command_for_each_connection(answering, ended, folders):
+def test_a_command_for_each_connection(answering, ended, run_folders):
     """Each counts its own requests; it ends with its connection, and with the server at the latest."""
     _, server, pids = answering()
-    ask = ("run", folders.process, "kv", "--as", "client", "--negotiate", server["negotiate"])
+    ask = ("run", run_folders.process, "kv", "--as", "client", "--negotiate", server["negotiate"])
     for _ in range(2):
         status, out, err = ended(*ask, "--count", 2, given=lines([request(1), request(2)]))
         assert (status, err) == (0, "")
@@ -178,10 +72,10 @@ def test_a_command_for_each_connection(answering, ended, folders):
     assert len([*pids.iterdir()]) == 2
 
 
-def test_a_command_that_ends_ends_its_connection(answering, ended, folders):
+def test_a_command_that_ends_ends_its_connection(answering, ended, run_folders):
     """What it says that is no reply is not sent; the server says so, and serves the next."""
     process, server, _ = answering("--log-format", "json")
-    ask = ("run", folders.process, "kv", "--as", "client", "--negotiate", server["negotiate"], "--count", 1)
+    ask = ("run", run_folders.process, "kv", "--as", "client", "--negotiate", server["negotiate"], "--count", 1)
     status, out, err = ended(*ask, given=lines([request(1, op=9)]))
     assert (status, out, err) == (1, "", "bertha run: error: the other end closed it\n")
     assert ended(*ask, given=lines([request(1)]))[0] == 0
@@ -193,10 +87,10 @@ def test_a_command_that_ends_ends_its_connection(answering, ended, folders):
     assert len({row["connection"] for row in logged}) == 1
 
 
-def test_commands_end_with_the_server(answering, bertha, folders):
+def test_commands_end_with_the_server(answering, bertha, run_folders):
     """At SIGTERM, while a client is connected; the client hears of it."""
     process, server, pids = answering()
-    ask = ("run", folders.process, "kv", "--as", "client", "--negotiate", server["negotiate"])
+    ask = ("run", run_folders.process, "kv", "--as", "client", "--negotiate", server["negotiate"])
     client = bertha(*ask)
     client.stdin.write(lines([request(1)]))
     client.stdin.flush()
@@ -210,7 +104,7 @@ def test_commands_end_with_the_server(answering, bertha, folders):
     assert client.stderr.read() == "bertha run: error: the other end closed it\n"
 
 
-def test_secrets_over_tcp(serve, ended, folders, tmp_path):
+def test_secrets_over_tcp(serve, ended, run_folders, tmp_path):
     """The server compiles its specification and has the secret from a file, the client from its environment; another
     secret gets no answer.
     """
@@ -221,7 +115,7 @@ def test_secrets_over_tcp(serve, ended, folders, tmp_path):
     site.write_text(HOSTS)
     process, server = serve(text, site, "--echo", "--secret", f"session=@{key}", stack="app", ports=())
     assert [*(tmp_path / "temporary").iterdir()]
-    ask = ("run", folders.secret, "app", "--as", "client", "--negotiate", server["negotiate"])
+    ask = ("run", run_folders.secret, "app", "--as", "client", "--negotiate", server["negotiate"])
     given = lines([{"id": 1, "text": "x" * 5000}, {"id": 2, "text": ""}])
     options = ("--secret", "session=env:KEY")
     right = ended(*ask, *options, given=given, env={"KEY": SECRETS["session"].hex()})
@@ -233,13 +127,13 @@ def test_secrets_over_tcp(serve, ended, folders, tmp_path):
     assert [*(tmp_path / "temporary").iterdir()] == []
 
 
-def test_what_was_given_back(serve, ended, bertha, folders, tmp_path):
+def test_what_was_given_back(serve, ended, bertha, run_folders, tmp_path):
     """A claim of another device's program is in status while it is held, and given back at SIGINT."""
     path = tmp_path / "registry.db"
     with SqliteRegistry(path) as registry:
         registry.offer(Offer("kv_pipeline", "tor", 1), 60)
-        process, server = serve(folders.switch, "--echo", "--registry", str(path))
-        client = bertha("run", folders.switch, "kv", "--as", "client", "--negotiate", server["negotiate"])
+        process, server = serve(run_folders.switch, "--echo", "--registry", str(path))
+        client = bertha("run", run_folders.switch, "kv", "--as", "client", "--negotiate", server["negotiate"])
         until(lambda: registry.offers()[0].free == 0)
         (found,) = json.loads(ended("status", "--json")[1])["servers"]
         assert found["plans"][0]["elsewhere"] == [{"program": "kv_pipeline", "device": "tor"}]
@@ -250,10 +144,10 @@ def test_what_was_given_back(serve, ended, bertha, folders, tmp_path):
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_client_that_is_stopped(number, status, serve, bertha, folders):
+def test_a_client_that_is_stopped(number, status, serve, bertha, run_folders):
     """Its status is what a shell says of the signal; the server hears that the connection ended, and goes on."""
-    process, server = serve(folders.process, "--echo", "--log-level", "info")
-    client = bertha("run", folders.process, "kv", "--as", "client", "--negotiate", server["negotiate"])
+    process, server = serve(run_folders.process, "--echo", "--log-level", "info")
+    client = bertha("run", run_folders.process, "kv", "--as", "client", "--negotiate", server["negotiate"])
     client.stdin.write(lines([request(1)]))
     client.stdin.flush()
     assert client.stdout.readline()
@@ -262,29 +156,13 @@ def test_a_client_that_is_stopped(number, status, serve, bertha, folders):
     assert "info: a connection ended: the other end closed it (connection=" in err
 
 
-def test_a_compilation_that_is_stopped(tmp_path):
-    """Leaves nothing behind."""
-    (tmp_path / "temporary").mkdir()
-    code = START.replace("import sys;", "import sys, time; from bertha_ir import api; api.build = WAIT;")
-    code = code.replace("WAIT", "lambda _: print('compiling', flush=True) or time.sleep(60)")
-    words = [str(EXAMPLE / "kv.chunnel"), "kv", "--as", "server", "--echo"]
-    env = {**os.environ, "TMPDIR": str(tmp_path / "temporary")}
-    command = [sys.executable, "-c", code, "run", *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as process:
-        assert process.stdout.readline() == "compiling\n"
-        assert [*(tmp_path / "temporary").iterdir()]
-        process.terminate()
-        assert (process.wait(DEADLINE), process.stderr.read()) == (143, "")
-    assert [*(tmp_path / "temporary").iterdir()] == []
-
-
-def test_two_servers_in_status(serve, ended, bertha, folders):
+def test_two_servers_in_status(serve, ended, bertha, run_folders):
     """Each with its own clients and counts; what is killed is listed no more; with none, the status is 1."""
     assert ended("status") == (1, "no server runs here\n", "")
     assert json.loads(ended("status", "--json")[1]) == {"schema": 1, "ok": False, "servers": []}
-    first, one = serve(folders.process, "--echo")
-    second, two = serve(folders.switch, "--echo", "--push")
-    client = bertha("run", folders.process, "kv", "--as", "client", "--negotiate", one["negotiate"])
+    first, one = serve(run_folders.process, "--echo")
+    second, two = serve(run_folders.switch, "--echo", "--push")
+    client = bertha("run", run_folders.process, "kv", "--as", "client", "--negotiate", one["negotiate"])
     client.stdin.write(lines([request(1), request(2)]))
     client.stdin.flush()
     assert client.stdout.readline()
@@ -312,9 +190,9 @@ def test_two_servers_in_status(serve, ended, bertha, folders):
     assert ended("status")[0] == 1
 
 
-def test_status_is_watched(serve, bertha, folders):
+def test_status_is_watched(serve, bertha, run_folders):
     """Every second: as lines of JSON, and in place on a terminal; until it is interrupted."""
-    serve(folders.process, "--echo")
+    serve(run_folders.process, "--echo")
     watching = bertha("status", "--watch", "--json")
     seen = [json.loads(watching.stdout.readline()) for _ in range(2)]
     assert seen[0]["servers"][0]["seconds"] + 0.9 < seen[1]["servers"][0]["seconds"]
@@ -332,15 +210,15 @@ def test_status_is_watched(serve, bertha, folders):
     os.close(near)
 
 
-def test_metrics_over_http(serve, ended, folders):
+def test_metrics_over_http(serve, ended, run_folders):
     """What Prometheus reads is what happened: counters only grow."""
-    _, server = serve(folders.process, "--echo", "--metrics", "0")
+    _, server = serve(run_folders.process, "--echo", "--metrics", "0")
     ip, _, _ = server["metrics"].partition(":")
     assert ip == "127.0.0.1"
     own = {"stack": "kv", "server": server["negotiate"]}
     url = f"http://{server['metrics']}/metrics"
     for turn in range(1, 3):
-        ask = ("run", folders.process, "kv", "--as", "client", "--negotiate", server["negotiate"], "--count", 3)
+        ask = ("run", run_folders.process, "kv", "--as", "client", "--negotiate", server["negotiate"], "--count", 3)
         assert ended(*ask, given=lines(request(n) for n in range(3)))[0] == 0
         with urllib.request.urlopen(url, timeout=5) as answer:
             assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
@@ -350,14 +228,14 @@ def test_metrics_over_http(serve, ended, folders):
         assert found["bertha_messages_total"].value(**own, plan=plan, what="received") == 3 * turn
 
 
-def test_a_policy_of_the_operators(serve, ended, folders, tmp_path):
+def test_a_policy_of_the_operators(serve, ended, run_folders, tmp_path):
     """It decides which plan is taken; what it forbids is not, and if it fails, nothing is allowed."""
     path = tmp_path / "policy.py"
     path.write_text(
         "def last(plans):\n    return plans[::-1]\n\n\ndef none(plans):\n    return []\n\n\n"
         "def wrong(plans):\n    return plans[99]\n"
     )
-    both = (folders.process, folders.switch)
+    both = (run_folders.process, run_folders.switch)
     for name, chosen in (("last", 1), ("none", None), ("wrong", None)):
         process, server = serve(*both, "--echo", "--policy", f"{path}:{name}")
         ask = ("run", *both, "kv", "--as", "client", "--negotiate", server["negotiate"], "--count", 1)
@@ -373,37 +251,18 @@ def test_a_policy_of_the_operators(serve, ended, folders, tmp_path):
         assert ("the policy failed, and so allows nothing: IndexError" in err) == (name == "wrong")
 
 
-def test_a_line_that_is_no_record(serve, ended, folders):
-    """Is refused with its number; what was sent before was sent. Nothing that goes wrong with a record is a trace."""
-    _, server = serve(folders.process, "--echo")
-    ask = ("run", folders.process, "kv", "--as", "client", "--negotiate", server["negotiate"])
-    for wrong, why in (
-        ("{", "it is not JSON"),
-        ("{}", "a `KvRequest` needs the field `client`"),
-        (json.dumps(request(1, key=-1)), "it cannot be sent: "),
-        (json.dumps(request(1, key=2**64)), "it cannot be sent: "),
-        (json.dumps(request(1, value="x" * 2_000_000)), "a line has more than 1048576 bytes"),
-    ):
-        status, out, err = ended(*ask, given=f"{json.dumps(request(1))}\n\n{wrong}\n")
-        assert status == 1
-        assert err.startswith("bertha run: error: ")
-        assert why in err
-        assert err.count("\n") == 1
-        assert out.count("\n") <= 1
-
-
-def test_fewer_replies_than_counted(serve, ended, folders):
+def test_fewer_replies_than_counted(serve, ended, run_folders):
     """Is the answer no, after the time that was given."""
-    _, server = serve(folders.process, "--echo")
-    ask = ("run", folders.process, "kv", "--as", "client", "--negotiate", server["negotiate"])
+    _, server = serve(run_folders.process, "--echo")
+    ask = ("run", run_folders.process, "kv", "--as", "client", "--negotiate", server["negotiate"])
     status, out, err = ended(*ask, "--count", 3, "--wait", "0.3", given=lines([request(1)]))
     assert (status, out.count("\n"), err) == (1, 1, "bertha run: error: 1 of 3 replies came\n")
 
 
-def test_input_from_a_file_and_output_that_is_closed(serve, bertha, folders, tmp_path):
+def test_input_from_a_file_and_output_that_is_closed(serve, bertha, run_folders, tmp_path):
     """A file is read as a pipe is; a reader that has enough ends the client quietly."""
-    _, server = serve(folders.process, "--echo")
-    ask = ("run", folders.process, "kv", "--as", "client", "--negotiate", server["negotiate"])
+    _, server = serve(run_folders.process, "--echo")
+    ask = ("run", run_folders.process, "kv", "--as", "client", "--negotiate", server["negotiate"])
     path = tmp_path / "requests"
     path.write_text(lines(request(n) for n in range(50)).rstrip("\n"))
     with path.open() as file:
@@ -419,79 +278,3 @@ def test_input_from_a_file_and_output_that_is_closed(serve, bertha, folders, tmp
     with open(os.devnull) as nothing:  # noqa: PTH123  (a device)
         process = bertha(*ask, "--wait", "0.1", stdin=nothing)
         assert (process.wait(DEADLINE), process.stderr.read()) == (0, "")
-
-
-SERVER = ("ARTIFACT", "kv", "--as", "server", "--listen", "127.0.0.1:0")
-CLIENT = ("ARTIFACT", "kv", "--as", "client", "--negotiate", "127.0.0.1:9")
-
-
-@pytest.mark.parametrize(
-    ("words", "status", "why"),
-    [
-        (("ARTIFACT", "kv", "--echo"), 2, "the following arguments are required: --as"),
-        (("ARTIFACT", "kv", "--as", "client"), 2, "a client must know where the server negotiates"),
-        ((*CLIENT, "--echo"), 2, "--echo is for the server, and this is the client"),
-        ((*CLIENT, "--", "cat"), 2, "a command behind `--` is for the server, and this is the client"),
-        ((*SERVER, "--count", "1"), 2, "--count is for the client, and this is the server"),
-        (SERVER, 2, "a server answers either by --echo or by a command"),
-        ((*SERVER, "--echo", "--", "cat"), 2, "a server answers either by --echo or by a command"),
-        ((*SERVER, "--", "/no/such/command"), 2, "there is no command `/no/such/command`"),
-        ((*SERVER, "--echo", "--listen", "localhost:1"), 2, "`localhost:1` is not IP:PORT"),
-        ((*SERVER, "--echo", "--listen", "1.2.3.4:65536"), 2, "`1.2.3.4:65536` is not IP:PORT"),
-        ((*SERVER, "--echo", "--map", "1.2.3.4:1"), 2, "argument --map: `` is not IP:PORT"),
-        ((*SERVER, "--echo", "--map", "1.2.3.4:1=1.2.3.4:1"), 2, "the stack `kv` has no endpoint 1.2.3.4:1"),
-        ((*SERVER, "--echo", "--policy", "none.py:f"), 2, "there is no Python file `none.py`"),
-        ((*SERVER, "--echo", "--secret", "session=hunter2"), 2, "a secret is not given on the command line"),
-        ((*SERVER, "--echo", "--secret", "session=@/no"), 2, "the secret `session` cannot be read: /no: no such"),
-        ((*SERVER, "--echo", "--secret", "session=@/dev/null"), 2, "/dev/null is empty"),
-        ((*SERVER, "--echo", "--secret", "session=env:NONE"), 2, "`NONE` does not hold the secret `session`"),
-        ((*SERVER, "--echo", "--interface", "none"), 2, "there is no interface `none`"),
-        ((*SERVER, "--echo", "--metrics", "x"), 2, "`127.0.0.1:x` is not IP:PORT"),
-        (("/no/such", "kv", "--as", "server", "--echo"), 1, "`/no/such` is no artifact folder"),
-        (("ARTIFACT", "other", "--as", "server", "--echo"), 1, "has no stack `other`; it has `kv`"),
-        (("SECRET", "app", "--as", "server", "--echo"), 1, "the stack `app` needs the secret `session`"),
-        (("ARTIFACT", "kv", "--as", "server", "--echo"), 1, "an address cannot be had: cannot assign"),
-        ((*CLIENT, "--timeout", "0.2"), 1, "nobody at 127.0.0.1:9 answers within 0.2 s"),
-        ((*SERVER, "--echo", "--registry", "/no/such/registry"), 1, "/no/such/registry"),
-    ],
-)
-def test_wrong_inputs(words, status, why, ended, folders):
-    """One line, and maybe a hint; a secret is never repeated."""
-    given = {"ARTIFACT": str(folders.process), "SECRET": str(folders.secret)}
-    found, out, err = ended("run", *(given.get(word, word) for word in words))
-    assert (found, out) == (status, "")
-    first, *hint = err.splitlines()
-    assert first.startswith("bertha run: error: ")
-    assert why in first
-    assert len(hint) <= 1
-    assert all(line.startswith("hint: ") for line in hint)
-    assert "hunter2" not in err
-
-
-def test_mistakes_of_a_specification(ended, tmp_path):
-    """Are those of `bertha check`, with codes and places; as JSON, if that is asked for."""
-    path = tmp_path / "app.chunnel"
-    path.write_text("stack kv(a, b) { request: shart; }\n")
-    status, out, err = ended("run", path, "kv", "--as", "server", "--echo")
-    assert (status, out) == (1, "")
-    assert "error[CH0" in err
-    status, out, err = ended("run", path, "kv", "--as", "server", "--echo", "--json")
-    assert (status, json.loads(out)["ok"], err) == (1, False, "")
-
-
-def test_with_an_artifact_nothing_of_the_compiler_is_loaded(folders, tmp_path):
-    """Neither for a client nor for a server, nor for `bertha status`."""
-    code = f"{START.replace('sys.exit(main())', 'main()')}; print(*sys.modules, file=sys.stderr)"
-    wrong = {"z3", "lark", "networkx", "rich", "bertha_ir.api"}
-    folders_of = {"bertha_ir.frontend", "bertha_ir.passes", "bertha_ir.backends", "bertha_ir.cost_models"}
-    for words in (
-        ("run", folders.process, "kv", "--as", "client", "--negotiate", "127.0.0.1:9", "--timeout", "0.1"),
-        ("run", folders.process, "kv", "--as", "server", "--echo"),
-        ("status",),
-    ):
-        env = {**os.environ, "BERTHA_RUNTIME_DIR": str(tmp_path)}
-        command = [sys.executable, "-c", code, *map(str, words)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, env=env, cwd=ROOT)
-        loaded = set(done.stderr.split())
-        assert "bertha_ir.runtime.described" in loaded or words[3] == "client"
-        assert not loaded & (wrong | folders_of)

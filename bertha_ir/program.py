@@ -18,6 +18,8 @@ Semantics of a run, which `bertha_ir.interpreter.program` defines and every back
    the first transition whose fields all hold their values names the next state; when none does, parsing stops.
 2. The first block with every header of `needs` extracted and a true `guard` runs on the packet in place.
 3. The body's end or no block at all: verdict `pass`. `Drop`: `drop`. `Bounce`: `bounce` (out where it came in).
+
+The ends of a stack with ops that reply, emit, or have timers are made of *stages* instead, each a block: see `Stage`.
 """
 
 from __future__ import annotations
@@ -165,9 +167,34 @@ class Block:
     ops: tuple[str, ...] = ()
 
 
+Begin = Literal["message", "returned", "timer"]
+
+
+@frozen
+class Stage:
+    """A block of an end whose ops send further messages: what such an op passes on or emits, the stage `then` takes.
+
+    `entry`: what it begins with, None of a stage that others lead to: a `message`, to send or received; what was
+    `returned` by the other end, of which nothing goes on; a `timer`, every `period` nanoseconds, which has no message.
+    `root`: `send` of a stage towards the wire, `recv` of one towards the application; `message`: the record that it
+    takes or gives. `then`: None where what goes on leaves the end. `back`: the stage that takes what its op replies,
+    towards the wire; None where that leaves the end, apart from the messages of the other direction.
+    """
+
+    block: str
+    root: Root
+    entry: Begin | None = None
+    then: str | None = None
+    back: str | None = None
+    message: str | None = None
+    period: int = 0
+
+
 @frozen
 class DeviceProgram:
-    """See the module's text. `name` is a plain identifier; `hook` is where in the device it is attached."""
+    """See the module's text. `name` is a plain identifier; `hook` is where in the device it is attached. `stages`: of
+    an end whose ops send further messages, what each block is for; then no block runs but by these.
+    """
 
     name: str
     device: str
@@ -179,6 +206,7 @@ class DeviceProgram:
     states: tuple[State, ...]
     blocks: tuple[Block, ...]
     message: str | None = None
+    stages: tuple[Stage, ...] = ()
     span: Span | None = field(default=None, eq=False, repr=False)
 
     def header(self, name: str) -> Header:

@@ -10,6 +10,7 @@ from bertha_ir.diagnostics import Collector
 from bertha_ir.passes.base import Module, Pass
 from bertha_ir.passes.codes import CH207EndCannotRun, CH208ParseConflict
 from bertha_ir.passes.lowering.program import conflict, datagram_program, end_program, frame_part, merge
+from bertha_ir.passes.lowering.stages import further_refused, sends_further, staged_program
 from bertha_ir.passes.ports import check_ports
 from bertha_ir.passes.topology import Path, Stop, path_of, ports_through
 from bertha_ir.plan import Hook, PlacedProgram
@@ -43,21 +44,20 @@ class Lower(Pass):
         ]
         programmed = {p.program.device for p in programs}
         check_ports(site, tuple(paths.values()), programmed, context, collector)
-        _refuse_timers(module, collector)
+        _refuse_further(module, collector)
         _check(programs, context, collector)
         collector.check()
         return evolve(module, programs=tuple(programs))
 
 
-def _refuse_timers(module: Module, collector: Collector) -> None:
-    for graph in module.graphs:
-        for op in graph.timers:
-            collector.add(
-                CH207EndCannotRun,
-                f"`{op.chunnel}` has a timer, and no process runs timers yet",
-                op.span,
-                "leave the chunnel out of the stack",
-            )
+def _refuse_further(module: Module, collector: Collector) -> None:
+    """Refuse ends that send further messages where that cannot be: see `passes/lowering/stages.py`."""
+    for plan in module.plans:
+        for graph in (g for g in module.directions(plan.stack) if sends_further(g)):
+            for op, reason in further_refused(graph, plan):
+                collector.add(
+                    CH207EndCannotRun, f"`{op.chunnel}` {reason}", op.span, "leave the chunnel out of the stack"
+                )
 
 
 def _check(programs: list[PlacedProgram], context: Context, collector: Collector) -> None:
@@ -158,7 +158,8 @@ def _steering(module: Module, plan: Plan, graph: Graph, host: str) -> list[Place
 def _codecs(module: Module, plan: Plan, graph: Graph, root: Literal["send", "recv"], host: str) -> list[PlacedProgram]:
     """Return the codecs of one end: what the plan leaves to the process, and all of them where a device does some."""
     bound = [b for b in plan.bindings if b.direction == graph.direction and graph.op(b.op).event == root]
-    return _both(plan, graph, bound, lambda ops: end_program(module.specification, graph, ops, root, host))
+    made = staged_program if sends_further(graph) else end_program
+    return _both(plan, graph, bound, lambda ops: made(module.specification, graph, ops, root, host))
 
 
 def _both(

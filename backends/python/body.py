@@ -14,6 +14,7 @@ from bertha_ir.backends.python.inline import cut_of
 from bertha_ir.backends.python.payload import INDENT, Payload
 from bertha_ir.backends.python.rows import Rows
 from bertha_ir.backends.python.words import STRUCTS, View, Words, to_bytes
+from bertha_ir.primitives import PRIMITIVES
 from bertha_ir.program import ADDRESS
 from bertha_ir.types import Bytes, bit_width
 from bertha_ir.walk import walk
@@ -79,6 +80,13 @@ class Body:
                 self._attempt(target, value, otherwise)
             case s.If(condition):
                 self._branch("if", bare(self.words.text(condition)), node)
+            case s.Repeat(count, (s.If(condition, _, ()) as only,)) if not _varies(condition):
+                self.say(f"for _ in range({count}):")
+                self.depth += 1
+                self._branch("if", bare(self.words.text(condition)), only)
+                self.say("else:")  # nothing has changed, so that it would be the same the next time
+                self.say(f"{INDENT}break")
+                self.depth -= 1
             case s.Repeat(count, body):
                 self.say(f"for _ in range({count}):")
                 self._inside(body)
@@ -92,6 +100,10 @@ class Body:
                 self.rows.delete(node)
             case s.Lookup():
                 self.rows.look_up(node)
+            case s.Emit(payload):
+                self.say(f"emitted.append({bare(self.words.text(payload))})")
+            case s.Reply(payload):
+                self.say(f"replied.append({bare(self.words.text(payload))})")
             case s.Drop():
                 self.say(f"return {self.ends['drop']}")
             case s.Bounce():
@@ -228,3 +240,8 @@ class Body:
         old, new = bare(self.words.text(node.old)), bare(self.words.text(node.new))
         count = (bit_width(node.old.type) or 0) // 16
         self.say(f"fix_checksum({view.data}, {at}, {old}, {new}, {count}, optional={node.optional})")
+
+
+def _varies(node: e.Expr) -> bool:
+    """Whether an expression may have another value although nothing has changed."""
+    return any(isinstance(n, e.Call) and "input" in PRIMITIVES[n.primitive].laws for n in walk(node))

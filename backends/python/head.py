@@ -18,6 +18,7 @@ def head(title: str, data: list[str], parts: list[str]) -> str:
     ours = ["from bertha_ir.runtime import primitives"] * ("primitives." in code)
     ciphers = [name for name in ("Ciphers", "InvalidTag") if re.search(rf"\b{name}\b", code)]
     ours += [f"from bertha_ir.runtime.ciphers import {', '.join(ciphers)}"] * bool(ciphers)
+    ours += ["from bertha_ir.runtime.stages import Stage"] * (" = Stage(" in code)
     used = [name for name in STATE if f"{name}(" in code]
     ours += [f"from bertha_ir.runtime.state import {', '.join(used)}"] * bool(used)
     text = f'"""{title}\nWritten by Bertha; changes are lost when it is compiled again.\n"""'

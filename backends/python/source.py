@@ -6,7 +6,7 @@ import keyword
 import re
 from typing import TYPE_CHECKING
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from bertha_ir.backends.names import Names, comment
 from bertha_ir.backends.printing import bare, role
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 WORDS = """
     match case type self packet data src dst src_ip src_port dst_ip dst_port size value bits U16 U32 U64 SECRETS
-    TABLES run encode decode primitives fix_checksum BitStruct Cell Ranges Recent Prefixes Rows Secrets Struct
+    TABLES TIMERS Stage send receive returned returning emitted replied
+    run encode decode primitives fix_checksum BitStruct Cell Ranges Recent Prefixes Rows Secrets Struct
     NamedTuple bytes bytearray int len range tuple
     CIPHERS Ciphers InvalidTag DATA_FRAME
 """
@@ -63,7 +64,7 @@ class Source:
     @property
     def text(self) -> str:
         """The module."""
-        function = "\n".join(self._run() if self.program.root in {"frame", "datagram"} else self._codec())
+        function = "\n".join(self._functions())
         data = [
             *(["SECRETS = Secrets()"] if re.search(r"\b(SECRETS|CIPHERS)\[", function) else []),
             *(["CIPHERS = Ciphers(SECRETS)"] if "CIPHERS[" in function else []),
@@ -74,6 +75,11 @@ class Source:
         ]
         records = [r.text for r in self.records.values() if r.name in function]
         return head(self._title(), data, [*records, function])
+
+    def _functions(self) -> list[str]:
+        if self.program.root in {"frame", "datagram"}:
+            return self._run()
+        return self._staged() if self.program.stages else self._codec()
 
     def _tables(self) -> list[str]:
         """Return the line by which a runtime finds the tables, of a program that may run at either end."""
@@ -174,31 +180,82 @@ class Source:
 
     def _codec(self) -> list[str]:
         """Return the function of an end: from a record to bytes, or from bytes to a record; None for a drop."""
-        (block,) = self.program.blocks
-        sends, record = self.program.root == "send", self.records.get(self.program.message or "")
-        given = f"value: {record.name}" if sends and record else "data: bytes"
-        kind = record.name if record and not sends else "bytes"
-        body = self._end()
-        if body.buffer == "packet":
-            body.say(f"packet = bytearray({'' if sends and record else 'data'})")
-        elif sends and record and not sets_payload(block.body):
-            body.say('data = b""')
-        body.body(block.body)
-        lines = body.lines
-        if not ends_always(block.body):
-            lines = returning(lines, "value" if record and not sends else body.words.payload)
+        sends = self.program.root == "send"
+        given, kind, lines = self._function(self.program)
         return [
             f"def {'encode' if sends else 'decode'}({given}) -> {kind} | None:",
             f'{INDENT}"""Return {"what to send" if sends else "what was received"}, or None when it is dropped."""',
             *lines,
         ]
 
-    def _end(self) -> Body:
+    def _function(self, program: DeviceProgram) -> tuple[str, str, list[str]]:
+        """Return what an end's function of one block takes, the type of what it returns, and its lines."""
+        (block,) = program.blocks
+        sends, record = program.root == "send", self.records.get(program.message or "")
+        given = f"value: {record.name}" if sends and record else "data: bytes"
+        kind = record.name if record and not sends else "bytes"
+        body = self._end(program)
+        if body.buffer == "packet":
+            body.say(f"packet = bytearray({'' if sends and record else 'data'})")
+        elif sends and record and not sets_payload(block.body):
+            body.say('data = b""')
+        body.body(block.body)
+        if ends_always(block.body):
+            return given, kind, body.lines
+        return given, kind, returning(body.lines, "value" if record and not sends else body.words.payload)
+
+    def _end(self, program: DeviceProgram) -> Body:
         """Return the printer of an end's body."""
-        (block,) = self.program.blocks
+        (block,) = program.blocks
         ends = dict.fromkeys(("pass", "drop", "bounce"), "None")
-        if End.takes(self.program):
-            return End(self.program, self.names, self.containers, ends, {}, records=self.records, layouts=self.layouts)
+        if End.takes(program):
+            return End(program, self.names, self.containers, ends, {}, records=self.records, layouts=self.layouts)
         moves = any(isinstance(n, Push | Pop) for n in walk(block.body))
         buffer = "packet" if moves else "data"
-        return Body(self.program, self.names, self.containers, ends, {}, buffer=buffer, records=self.records)
+        return Body(program, self.names, self.containers, ends, {}, buffer=buffer, records=self.records)
+
+    def _staged(self) -> list[str]:
+        """Return the functions of an end whose stages send further messages, and what leads from one to the next."""
+        names = {stage.block: self.names.fresh(stage.block) for stage in self.program.stages}
+        flows = {stage.block: self.names.fresh(f"{stage.block}_flow") for stage in self.program.stages}
+        lines: list[str] = []
+        for stage, block in zip(self.program.stages, self.program.blocks, strict=True):
+            alone = evolve(self.program, blocks=(block,), root=stage.root, message=stage.message, stages=())
+            given, kind, body = self._function(alone)
+            ops = comment(", ".join(block.ops))
+            says = f'{INDENT}"""{ops}: return what is passed on, or None."""'
+            head_ = f"def {names[stage.block]}({given}, emitted: list[bytes], replied: list[bytes]) -> {kind} | None:"
+            lines += [head_, says, *body, "", ""]
+        for stage in self.program.stages:
+            parts = [names[stage.block], *(flows.get(s or "", "None") for s in (stage.then, stage.back))]
+            lines.append(f"{flows[stage.block]} = Stage({', '.join(parts)})")
+        return [*lines, "", "", *self._entries(flows)]
+
+    def _entries(self, flows: dict[str, str]) -> list[str]:
+        """Return the functions that a runtime calls."""
+        record = self.records.get(self.program.message or "")
+        kind = record.name if record else "bytes"
+        entries = {stage.entry: flows[stage.block] for stage in self.program.stages if stage.entry}
+        if self.program.root == "recv":
+            return [
+                f"def receive(data: bytes) -> tuple[list[{kind}], list[bytes]]:",
+                f'{INDENT}"""Return what was received, in order, and what to return to its sender."""',
+                f"{INDENT}returning: list[bytes] = []",
+                f"{INDENT}return {entries['message']}(data, returning), returning",
+            ]
+        lines = [
+            f"def send(value: {kind}) -> list[bytes]:",
+            f'{INDENT}"""Return the messages to send, none when it is dropped."""',
+            f"{INDENT}return {entries['message']}(value, [])",
+        ]
+        if "returned" in entries:
+            lines += [
+                "", "", "def returned(data: bytes) -> list[bytes]:",
+                f'{INDENT}"""Take what the other end has returned; return what to send then."""',
+                f"{INDENT}{entries['returned']}(data, [])", f"{INDENT}return []",
+            ]  # fmt: skip
+        timers = [stage for stage in self.program.stages if stage.entry == "timer"]
+        if timers:
+            each = "".join(f'({t.period}, lambda: {flows[t.block]}(b"", [])), ' for t in timers)
+            lines += ["", "", f"TIMERS = ({each.strip()})"]
+        return lines

@@ -48,6 +48,8 @@ class _Check:
         """Check a block; nodes without a span of their own are reported at the one around them."""
         top = {id(statement) for statement in block.body}
         for node, span in spanned((block.guard, block.body), self.program.span, REFUSED):
+            if isinstance(node, s.Reply | s.Emit) and self.program.stages:
+                continue
             if type(node) in REFUSED:
                 self.found.add(*REFUSED[type(node)], span, WITHOUT)
             else:

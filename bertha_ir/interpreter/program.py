@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bertha_ir.message import Message
-    from bertha_ir.program import DeviceProgram
+    from bertha_ir.program import DeviceProgram, Stage
 
 
 def no_inputs(name: str) -> int:
@@ -50,17 +50,12 @@ class Machine:
         self.states = StateStore.of(self.program.states)
 
     def run(self, data: bytes, src: Endpoint = (0, 0), dst: Endpoint = (0, 0), value: Record | None = None) -> Outcome:
-        """Run one packet (see `bertha_ir.program`). A dropped packet's bytes are those that came in."""
+        """Run one packet (see `bertha_ir.program`). A dropped packet's bytes are those that came in. An end with stages
+        is run by `entered`.
+        """
+        assert not self.program.stages, "an end with stages has more than one way in"  # noqa: S101  INVARIANT
         packet = Packet(bytearray(data), src, dst, value)
-        env = Environment(
-            packet,
-            {t.name: t for t in self.program.tables},
-            self.states,
-            self.inputs,
-            {h.name: h for h in self.program.headers},
-            self.messages,
-            self.secrets,
-        )
+        env = self._environment(packet)
         self._parse(packet)
         for block in self.program.blocks:
             if all(h in packet.at or h == "address" for h in block.needs) and evaluate(block.guard, env):
@@ -70,6 +65,46 @@ class Machine:
                     return self._outcome(end.verdict, env, block.name, data)
                 return self._outcome("pass", env, block.name, data)
         return Outcome("pass", data, src, dst, value)
+
+    def entered(self, entry: str, data: bytes = b"", value: Record | None = None) -> tuple[list[object], list[bytes]]:
+        """Give an end with stages a message, what was returned, or a tick of its timer. Return what leaves it, in
+        order, and what it returns to the other end.
+        """
+        (first,) = (stage for stage in self.program.stages if stage.entry == entry)
+        returning: list[bytes] = []
+        found = self._staged(first, data, value, returning)
+        return (found, returning) if entry != "returned" else ([], [])
+
+    def _staged(self, stage: Stage, data: bytes, value: Record | None, returning: list[bytes]) -> list[object]:
+        stages = {s.block: s for s in self.program.stages}
+        env = self._environment(Packet(bytearray(data), value=value))
+        block = next(b for b in self.program.blocks if b.name == stage.block)
+        passed = True
+        try:
+            execute(block.body, env)
+        except EndBody:
+            passed = False
+        for payload in (bytes(p) for kind, p in env.sent if kind == "reply"):
+            back = [payload] if stage.back is None else self._staged(stages[stage.back], payload, None, [])
+            returning += [one for one in back if isinstance(one, bytes)]
+        gives_record = stage.root == "recv" and stage.message is not None
+        own: list[object] = [env.packet.value if gives_record else bytes(env.packet.data)] if passed else []
+        found = [*own, *(bytes(p) for kind, p in env.sent if kind == "emit")]
+        if stage.then is None:
+            return found
+        on = stages[stage.then]
+        return [one for made in found if isinstance(made, bytes) for one in self._staged(on, made, None, returning)]
+
+    def _environment(self, packet: Packet) -> Environment:
+        return Environment(
+            packet,
+            {t.name: t for t in self.program.tables},
+            self.states,
+            self.inputs,
+            {h.name: h for h in self.program.headers},
+            self.messages,
+            self.secrets,
+        )
 
     def _parse(self, packet: Packet) -> None:
         states = {state.header: state for state in self.program.parser}

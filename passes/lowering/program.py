@@ -255,15 +255,24 @@ def datagram_program(specification: Specification, graph: Graph, ops: tuple[Op, 
     return DeviceProgram(name, device, "datagram", "process", headers, parser, tables, states, (block,))
 
 
+EndBody = tuple[s.Body, tuple[Table, ...], tuple[State, ...], tuple[str, ...]]
+
+
+def end_body(graph: Graph, ops: tuple[Op, ...]) -> EndBody:
+    """Lower ops of an end, one after another; return their body, tables, states, and the headers that they move."""
+    reads = tuple(_Reading(op, ()) for op in ops)
+    body, tables, states = _Bodies(graph, lambda _: DatagramSight(words=False), lambda _: (), ()).of(reads)
+    return body, tables, states, _moved(ops)
+
+
 def end_program(
     specification: Specification, graph: Graph, ops: tuple[Op, ...], root: Root, device: str
 ) -> DeviceProgram:  # fmt: skip
     """Lower codecs of one end of one direction (`send` or `recv`)."""
-    reads = tuple(_Reading(op, ()) for op in ops)
-    body, tables, states = _Bodies(graph, lambda _: DatagramSight(words=False), lambda _: (), ()).of(reads)
+    body, tables, states, moved = end_body(graph, ops)
     messages = {m.name: m for m in specification.messages}
     named = [n.message for n in walk(body) if isinstance(n, e.Value)]
-    headers = tuple(header_of(messages[n], words=False) for n in dict.fromkeys([*named, *_moved(ops)]))
+    headers = tuple(header_of(messages[n], words=False) for n in dict.fromkeys([*named, *moved]))
     name = f"{graph.stack}_{graph.direction}_{root}"
     block = Block(name, (), TRUE, body, tuple(o.id for o in ops))
     return DeviceProgram(

@@ -5,6 +5,7 @@ An op that emits or replies ends its stage, so that the next one takes what it e
 
 from __future__ import annotations
 
+from itertools import dropwhile
 from typing import TYPE_CHECKING
 
 from attrs import Factory, define
@@ -58,10 +59,9 @@ def _makes(op: Op) -> bool:
 
 
 def below(graph: Graph, instance: str) -> tuple[Op, ...]:
-    """Return the sending ops between an instance and the wire, in their order."""
+    """Return the sending ops between an instance and the wire, in their order; none when it does not send."""
     senders = tuple(o for o in graph.chain() if o.side == "sender")
-    at = next(i for i, o in enumerate(senders) if o.instance == instance)
-    return senders[at + 1 :]
+    return tuple(dropwhile(lambda op: op.instance != instance, senders))[1:]
 
 
 def staged_program(

@@ -134,12 +134,24 @@ def test_an_unknown_profile_is_shown_at_the_device():
     assert "tofino-9" in got.rpartition("[")[2]
 
 
-def test_a_timer_is_refused_where_nothing_runs_it():
-    """`reliable` sends again by a timer, which no process runs yet."""
-    both = "serialize(Query) |> reliable |> udp(4242)"
+@pytest.mark.parametrize(
+    ("chain", "reason"),
+    [
+        ("reliable |> reliable", "`reliable` replies, and so does `reliable`: what comes back is of one chunnel"),
+        ("ticks", "`ticks` has no `send`, and what it replies or emits goes on below that"),
+        ("reliable |> twice", "`reliable` replies or emits through `twice`, which does so itself"),
+    ],
+)
+def test_further_messages_that_cannot_be_sent_are_refused(chain, reason):
+    """CH207 says of the chunnel why what it replies or emits could not go on from where it stands."""
+    more = """
+    chunnel ticks() { place: endpoint; state n: u32; on timer(5 ms) { n += 1; emit "tick"; } }
+    chunnel twice() { place: endpoint; on send(m) { emit m.payload; } }
+    """
+    both = f"serialize(Query) |> {chain} |> udp(4242)"
     with pytest.raises(BerthaError) as caught:
-        compiled(both, response=both)
-    assert any(d.code.number() == "CH207" and "has a timer" in d.message for d in caught.value.diagnostics)
+        compiled(both, response="udp", more=more)
+    assert any(d.code.number() == "CH207" and reason in d.message for d in caught.value.diagnostics)
 
 
 def test_an_op_that_no_device_may_run_is_an_error_with_every_reason():

@@ -2,8 +2,10 @@
 
 import json
 import socket
+import subprocess
 import sys
 import time
+from dataclasses import replace as evolve
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -15,6 +17,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from finsy.proto import p4r
+from google.protobuf import json_format
 from p4server import serving
 from sensors import entries_of
 
@@ -23,6 +27,7 @@ from bertha_ir.cli.main import main
 from bertha_ir.cli.switched import _target
 from bertha_ir.runtime.artifact import Artifact
 from bertha_ir.runtime.p4runtime.connection import Connection
+from bertha_ir.runtime.p4runtime.loading import put
 from bertha_ir.runtime.p4runtime.target import P4RuntimeError, Pipeline, Target, Tls
 
 
@@ -71,6 +76,37 @@ def test_a_refused_entry_is_named_by_its_index(sensors, switch, on_switch):
     switch.calls.clear()
     assert on_switch("load", sensors["first"])[0] == 0
     assert switch.calls == ["insert", "insert"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"table_id": 0x020000FF}, "NOT_FOUND, no table 0x20000ff"),
+        ({"action_id": 0x010000FF}, "INVALID_ARGUMENT, action 0x10000ff is not one of the table's entries"),
+        ({"param_id": 9}, "INVALID_ARGUMENT, other parameters than the action's"),
+        ({"value": b"\1\0\0\0\0"}, "OUT_OF_RANGE, wider than 32 bits"),
+        ({"value": b"\0\1"}, "INVALID_ARGUMENT, not canonical"),
+        ({"field_id": 9}, "INVALID_ARGUMENT, unknown field"),
+        ({"priority": 1}, "INVALID_ARGUMENT, a priority is for ranges, and they need one"),
+    ],
+)
+def test_an_entry_that_does_not_fit_the_description_is_refused(sensors, switch, changed, reason):
+    """A switch holds entries to the description of its program: of a wrong id, width or form, the refusal is shown."""
+    pipeline = Pipeline.of(Artifact(sensors["first"]), "tor")
+    request = json_format.ParseDict(pipeline.entries, p4r.WriteRequest())
+    number, entry = next((n, u.entity.table_entry) for n, u in enumerate(request.updates, 1) if with_params(u))
+    for part in (entry, entry.match[0], entry.action.action, entry.action.action.params[0]):
+        for name in changed.keys() & part.DESCRIPTOR.fields_by_name.keys():
+            setattr(part, name, changed[name])
+    wrong = evolve(pipeline, entries=json_format.MessageToDict(request))
+    with pytest.raises(P4RuntimeError) as caught:
+        put(Target(switch.address), wrong, b"\0")
+    assert f"refuses entry {number} of 7, " in str(caught.value)
+    assert str(caught.value).endswith(f": {reason}")
+
+
+def with_params(update: p4r.Update) -> bool:
+    return len(update.entity.table_entry.action.action.params) > 1
 
 
 def test_what_is_written_is_read_back(sensors, switch, on_switch):
@@ -213,6 +249,13 @@ def test_without_the_library_it_is_said_what_to_install(sensors, capsys, monkeyp
     monkeypatch.setitem(sys.modules, "grpc", None)
     assert main(["unload", str(sensors["first"]), "--switch", "127.0.0.1:1"]) == 2
     assert capsys.readouterr().err.endswith("hint: pip install 'bertha-ir[p4]'\n")
+
+
+def test_kernels_are_loaded_without_the_library():
+    """The commands for this host's kernel import nothing of gRPC."""
+    code = "import bertha_ir.cli.load, bertha_ir.cli.unload, bertha_ir.cli.table, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"finsy", "grpc"} & set(done.stdout.split())
 
 
 def test_a_switch_is_spoken_to_in_secret(sensors, on_switch, tmp_path):

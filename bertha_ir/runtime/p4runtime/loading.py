@@ -33,11 +33,8 @@ INSERT, MODIFY, DELETE = p4r.Update.INSERT, p4r.Update.MODIFY, p4r.Update.DELETE
 
 @dataclass(frozen=True)
 class Done:
-    """What loading changed: whether the switch got the program anew, and how many entries were written and removed of
-    how many that there are.
-    """
+    """What loading changed: whether the switch got the program anew, and how many entries were written and removed."""
 
-    pipeline: Pipeline
     started: bool
     written: int
     removed: int
@@ -74,7 +71,7 @@ def put(target: Target, pipeline: Pipeline, config: bytes, *, take_over: bool = 
         _write(switch, updates, tables(info))
         _write(switch, [_update(DELETE, entry) for entry in stale], tables(info))
         _verify(switch, info, cookie, wanted, stale)
-    return Done(pipeline, started, len(updates), len(stale))
+    return Done(started, len(updates), len(stale))
 
 
 def remove(target: Target, plan: str | None = None) -> int:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from bertha_ir.runtime.artifact import Artifact, ArtifactError
+from bertha_ir.runtime.artifact import MANIFEST, Artifact, ArtifactError
 from bertha_ir.runtime.udp import endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
-    from pathlib import Path
 
     from bertha_ir.runtime.artifact import Offload, Program, Stack
     from bertha_ir.runtime.udp import Endpoint
@@ -93,14 +93,31 @@ def ways(folders: Iterable[str | Path], stack: str) -> tuple[Way, ...]:
     """
     found: dict[bytes, Way] = {}
     for folder in folders:
-        artifact = Artifact(folder)
-        for one in (artifact, *(Artifact(artifact.folder / other) for other in artifact.others(stack))):
-            way = _way(one, stack)
+        for way in _ways(Path(folder).resolve(), _stamp(Path(folder)), stack):
             found.setdefault(way.id, way)
     if not found:
         msg = "no artifact folder was given"
         raise ArtifactError(msg)
     return tuple(found.values())
+
+
+def _stamp(folder: Path) -> tuple[int, int, int]:
+    """Return what is another one when a folder was compiled again; zeros when it is no artifact."""
+    try:
+        found = (folder / MANIFEST).stat()
+    except OSError:
+        return 0, 0, 0
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+@lru_cache(maxsize=64)
+def _ways(folder: Path, _stamp: tuple[int, int, int], stack: str) -> tuple[Way, ...]:
+    """Return the plans of a stack in a folder, whose files are read and checked once. What is run of them is checked
+    when it is read.
+    """
+    artifact = Artifact(folder)
+    others = (Artifact(artifact.folder / other) for other in artifact.others(stack))
+    return tuple(_way(one, stack) for one in (artifact, *others))
 
 
 def _way(artifact: Artifact, stack: str) -> Way:

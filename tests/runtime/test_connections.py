@@ -9,8 +9,10 @@ from connecting import BRIEF, HOSTS, LOOPBACK, SECRETS, SERVICE, asked, built, m
 from bertha_ir.runtime.artifact import ArtifactError
 from bertha_ir.runtime.connections.client import connect
 from bertha_ir.runtime.connections.connection import ConnectionLost
-from bertha_ir.runtime.connections.life import WayError
+from bertha_ir.runtime.connections.life import Host, WayError
 from bertha_ir.runtime.connections.ways import ways
+from bertha_ir.runtime.registry.base import Offer
+from bertha_ir.runtime.registry.sqlite import SqliteRegistry
 
 NOTE = "message Note { id: u32; text: bytes; }"
 SECRET = f"""{NOTE}
@@ -75,6 +77,8 @@ def test_the_server_chooses_among_what_both_have(folders):
             await chosen([kernel], [process])
         with pytest.raises(ConnectionLost, match="the policy allows none"):
             await chosen([kernel], [kernel], policy=lambda _: [])
+        with pytest.raises(ConnectionLost, match="the policy allows none"):
+            await chosen([kernel], [kernel], policy=lambda plans: plans[7])
 
     asyncio.run(main())
 
@@ -253,3 +257,30 @@ def test_two_plans_of_the_same_folder(tmp_path):
                 assert client.way.id == expected.id
 
     asyncio.run(main())
+
+
+def test_a_claim_that_is_lost_is_made_up_for(tmp_path, monkeypatch):
+    """While the switch's program is offered, its slot is claimed, and the process shards nothing. When the offer is
+    withdrawn, the process does, for connections that there are already; nobody holds a slot of what is offered anew.
+    """
+    monkeypatch.setattr("bertha_ir.runtime.connections.life.LEASE", 0.4)
+    folder = stores(tmp_path, switch="tor")["switch"]
+    registry = SqliteRegistry(tmp_path / "registry")
+    offer = Offer("kv_pipeline", "tor", 1)
+    held = registry.offer(offer, 60)
+
+    async def main():
+        host = Host(registry=registry)
+        async with serving([folder], host=host) as server, await connect([folder], "kv", server.address) as client:
+            assert (await asked(client, 1, 5))[0] == SERVICE[1]  # no switch is here that would send it elsewhere
+            assert [o.free for o in registry.offers()] == [0]
+            registry.release(held)
+            await until(lambda: server.counts["lost"] == 1 and any(not r.claims for r in server.started))
+            for number in range(2, 20):
+                assert (await asked(client, number, number))[0] == shard_of(number)
+            assert client.counts["moves"] == 0
+
+    asyncio.run(main())
+    registry.offer(offer, 60)
+    assert [o.free for o in registry.offers()] == [1]
+    registry.close()

@@ -47,6 +47,11 @@ class Accepted(Connection):
         self.ready()
         super().arrived(epoch, data, at)
 
+    def restarted(self, old: Running, new: Running) -> None:
+        """Have what the old one did for this connection be done by the new one, if it is of the same plan."""
+        for epoch in [e for e, running in self._running.items() if running is old and old.way.id == new.way.id]:
+            self._running[epoch] = new
+
     def running(self, epoch: int) -> Running | None:
         """Return the plan of an epoch."""
         return self._running.get(epoch)
@@ -73,7 +78,8 @@ class Accepted(Connection):
         if not doors.stream:
 
             def transmit(data: bytes) -> None:
-                through: Link = doors.link(self.at if running.in_kernel else doors.service)
+                kernel = self._running[epoch].in_kernel
+                through: Link = doors.link(self.at if kernel else doors.service)
                 through.send(data, client)
 
             lane.transmit = transmit

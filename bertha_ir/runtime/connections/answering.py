@@ -118,7 +118,7 @@ class Answering:
         both = [way for way in self._preferred() if way.id in offer.plans]
         if not both:
             return Refusal("plan", "no plan that is offered is one of the server's")
-        allowed = [way for way in self._server.policy(both) if way in both]
+        allowed = self._allowed(both)
         why = "the policy allows none of the plans that both ends have"
         for way in allowed:
             try:
@@ -127,6 +127,14 @@ class Answering:
                 why = f"{way.name} cannot be started: {error}"
                 log.warning("%s", why, extra={"plan": way.id.hex()})
         return Refusal("start" if allowed else "policy", why[:300])
+
+    def _allowed(self, both: list[Way]) -> list[Way]:
+        """Return the plans that the operator's policy lets pass, in its order; none when it fails."""
+        try:
+            return [way for way in self._server.policy(both) if way in both]
+        except Exception:
+            log.exception("the policy failed, and so allows nothing")
+            return []
 
     def _preferred(self) -> list[Way]:
         """Return the server's plans, the one that it moved to last before the others."""

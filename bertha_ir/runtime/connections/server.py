@@ -172,7 +172,33 @@ class Server:
         task = self._started.get(way.id)
         if task is None or (task.done() and task.exception() is not None):
             task = self._started[way.id] = asyncio.create_task(start(way, "server", self.host))
+            keeping = asyncio.get_running_loop().create_task(self._kept(way, task))
+            self._tasks.add(keeping)
+            keeping.add_done_callback(self._tasks.discard)
         return await asyncio.shield(task)
+
+    async def _kept(self, way: Way, task: asyncio.Task[Running]) -> None:
+        """When a claim of a plan is lost, start the plan again, with what stands by in its place, or go to another."""
+        await asyncio.wait((task,))
+        if task.cancelled() or task.exception() is not None:
+            return
+        running = task.result()
+        await running.lost.wait()
+        log.warning("a claim of the plan %s is lost", way.name, extra={"plan": way.id.hex()})
+        self.counts["lost"] += 1
+        del self._started[way.id]
+        for other in sorted(self.known, key=lambda known: known.id != way.id):
+            try:
+                again = await self.running(other)
+            except WayError as error:
+                log.warning("%s", error)
+                continue
+            for connection in self.connections.values():
+                connection.restarted(running, again)
+            if other.id != way.id:
+                await self.move(other.id)
+            break
+        await running.end()
 
     def expect(self, client: Address, connection: Accepted, epoch: int) -> None:
         """Take what comes from an address for the data of a connection's epoch."""
